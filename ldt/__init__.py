@@ -1,0 +1,75 @@
+"""ldt: how rare is it that a random neural network learns something, by which pattern, and at what cost.
+
+A *model* says what is random, a *level* what is asked, a *method* how it is answered, and a *result* carries
+the answer (a natural logarithm) with its error.  Names are loaded when first used: ``import ldt`` by itself
+loads neither NumPy nor SciPy nor Numba.
+
+>>> import ldt
+>>> "tail" in dir(ldt)
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ldt.api import compare as compare
+    from ldt.api import logcdf as logcdf
+    from ldt.api import logpdf as logpdf
+    from ldt.api import logsf as logsf
+    from ldt.api import plan as plan
+    from ldt.api import rate as rate
+    from ldt.api import sample_given as sample_given
+    from ldt.api import tail as tail
+    from ldt.api import tilted as tilted
+    from ldt.errors import ConvergenceError as ConvergenceError
+    from ldt.errors import LdtError as LdtError
+    from ldt.errors import MethodError as MethodError
+    from ldt.errors import ModelError as ModelError
+    from ldt.errors import NoTiltError as NoTiltError
+    from ldt.models.alignment import AlignmentSum as AlignmentSum
+    from ldt.results import Cost as Cost
+    from ldt.results import Plan as Plan
+    from ldt.results import RateResult as RateResult
+    from ldt.results import TailResult as TailResult
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AlignmentSum": "ldt.models.alignment",
+    "compare": "ldt.api",
+    "logcdf": "ldt.api",
+    "logpdf": "ldt.api",
+    "logsf": "ldt.api",
+    "plan": "ldt.api",
+    "rate": "ldt.api",
+    "sample_given": "ldt.api",
+    "tail": "ldt.api",
+    "tilted": "ldt.api",
+    "ConvergenceError": "ldt.errors",
+    "LdtError": "ldt.errors",
+    "MethodError": "ldt.errors",
+    "ModelError": "ldt.errors",
+    "NoTiltError": "ldt.errors",
+    "Cost": "ldt.results",
+    "Plan": "ldt.results",
+    "RateResult": "ldt.results",
+    "TailResult": "ldt.results",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ldt' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,321 @@
+"""The front door: model -> level -> method -> result.
+
+``tail`` and ``logpdf`` answer one question by one named method and say how well; ``auto`` chooses by ``plan``, which can be
+read without running anything.  Symmetry (A and -A have one law), level 0 and arrays of levels are dealt with here, once.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ldt.errors import ConvergenceError, MethodError, ModelError, NoTiltError
+from ldt.results import Cost, Plan, RateResult, TailResult
+
+METHODS = ("exact", "saddlepoint", "importance", "montecarlo", "mpmath", "auto")
+SIDES = ("upper", "lower")
+LOG_HALF = -math.log(2.0)
+
+
+def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", **options: Any) -> TailResult:
+    """log P(A >= level), or log P(A <= level) for ``side='lower'``, in nats, with its error.
+
+    Parameters
+    ----------
+    model : AlignmentSum
+    level : float or array of floats
+        In the units of A as the model's ``c`` defines it.
+    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}
+    side : {"upper", "lower"}
+    **options
+        ``saddlepoint``: form='sectors' | 'classical'; ``importance``: samples, relative_error, rng, workers;
+        ``montecarlo``: samples, rng, workers; ``mpmath``: dps.
+
+    Returns
+    -------
+    TailResult
+        ``logp`` (nats), ``error``, ``error_kind``, ``status``, ``detail``; arrays for an array of levels.
+
+    Raises
+    ------
+    ModelError
+        A level, method, side or option that makes no sense, by name.
+    NoTiltError, MethodError
+        The method does not apply to this model; the message names one that does.
+    ConvergenceError
+        The method did not reach an answer that it can vouch for.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> r = ldt.tail(ldt.AlignmentSum(width=20, dim=20), 1.0, method="exact")
+    >>> f"{r.logp:.6f}"
+    '-173.317221'
+    """
+    if side not in SIDES:
+        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    return _each(model, level, method, "tail", side, options)
+
+
+def logpdf(model: Any, level: Any, *, method: str = "auto", **options: Any) -> TailResult:
+    """log of the density of A at ``level`` (nats, per unit of A); as ``tail`` otherwise.
+
+    >>> import ldt
+    >>> r = ldt.logpdf(ldt.AlignmentSum(10**9, 10), 1.0, method="exact")
+    >>> r.error < 1e-8
+    True
+    """
+    return _each(model, level, method, "density", "upper", options)
+
+
+def logsf(model: Any, level: Any) -> Any:
+    """log P(A >= level) by the exact method: a float, or an array of the levels' shape (nats)."""
+    return tail(model, level, method="exact").logp
+
+
+def logcdf(model: Any, level: Any) -> Any:
+    """log P(A <= level) by the exact method: a float, or an array of the levels' shape (nats)."""
+    return tail(model, level, method="exact", side="lower").logp
+
+
+def rate(model: Any, level: float) -> RateResult:
+    """Large-deviation values at one level: I(alpha) = sup_s [s alpha - K(s)], its tilt and curvature, and the non-convex
+    value min over integer numbers of specialised neurons (theory section 3).  Nats; even in ``level``.
+
+    >>> import ldt
+    >>> r = ldt.rate(ldt.AlignmentSum(12, 400), 1.0)
+    >>> f"{r.convex:.6f}", r.specialised
+    ('621.095950', 1)
+    """
+    from ldt.tails.rate import rate_at
+
+    _check_model(model)
+    value = _level(level)
+    if value == 0.0:
+        return RateResult(0.0, 0.0, 0.0, model.variance, 0.0, None, 0.0, model)
+    return rate_at(model, value)
+
+
+def plan(model: Any, level: float) -> Plan:
+    """What ``method='auto'`` would do at this level, why, and what each method would cost; nothing is run.
+
+    >>> import ldt
+    >>> ldt.plan(ldt.AlignmentSum(50, 50), 1.0).method
+    'exact'
+    """
+    from ldt.tails.choose import choose
+
+    _check_model(model)
+    return choose(model, _level(level))
+
+
+def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddlepoint", "importance"), **options: Any) -> list[TailResult]:
+    """The same tail by several methods, one result each (``options`` go to the methods that know them)."""
+    names = tuple(methods)
+    for name in names:
+        _check_method(name)
+    return [tail(model, level, method=m, **{k: v for k, v in options.items() if k in _options(m)}) for m in names]
+
+
+def tilted(model: Any, level: float) -> Any:
+    """The exponentially tilted law at this level, sector by sector: it can be sampled, its density evaluated.
+
+    Returns a ldt.tails.tilting.TiltedLaw.
+    """
+    from ldt.tails.tilting import tilted_law
+
+    _check_model(model)
+    value = _level(level)
+    if value == 0.0:
+        raise ModelError("level: at 0 the tilt is 0 and the tilted law is the prior; ask for a level that is not 0")
+    return tilted_law(model, value)
+
+
+def sample_given(model: Any, level: float, size: int = 1, *, rng: Any = None) -> Any:
+    """Exact draws of the weights given A >= level (given A <= level for level < 0), by sector and rejection.
+
+    Returns a ldt.tails.conditional.ConditionalSample: ``a`` and ``w`` of shape (size, N), ``rho`` = |w_perp|^2, ``A``, ``seed``.
+    """
+    from ldt.tails.conditional import conditional_sample
+
+    _check_model(model)
+    return conditional_sample(model, _level(level), size, rng=rng)
+
+
+# -- one question ----------------------------------------------------------------------------------------------------------
+
+
+def _level(level: Any) -> float:
+    try:
+        value = float(level)
+    except (TypeError, ValueError, OverflowError):
+        raise ModelError(f"level: must be a finite number, got {level!r}") from None
+    if not math.isfinite(value) or isinstance(level, (bool, str)):
+        raise ModelError(f"level: must be a finite number, got {level!r}")
+    return value
+
+
+def _check_model(model: Any) -> None:
+    from ldt.models.alignment import AlignmentSum
+
+    if not isinstance(model, AlignmentSum):
+        raise ModelError(f"model: must be an AlignmentSum, got {type(model).__name__}")
+
+
+def _check_method(method: Any) -> None:
+    if method not in METHODS:
+        raise ModelError(f"method: must be one of {', '.join(METHODS)}, got {method!r}")
+
+
+def _options(method: str) -> tuple[str, ...]:
+    sampling = ("samples", "rng", "workers")
+    return {
+        "saddlepoint": ("form",),
+        "importance": (*sampling, "relative_error"),
+        "montecarlo": sampling,
+        "mpmath": ("dps",),
+    }.get(method, ())
+
+
+def _each(model: Any, level: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:
+    _check_model(model)
+    _check_method(method)
+    if (hasattr(level, "__len__") and not isinstance(level, str)) or getattr(level, "ndim", 0) > 0:
+        return _broadcast(model, level, method, quantity, side, options)
+    value = _level(level)
+    start = time.perf_counter()
+    chosen = method
+    if method == "auto":
+        from ldt.tails.choose import choose
+
+        chosen = choose(model, value).method
+    unknown = sorted(set(options) - set(_options(chosen)))
+    if unknown:
+        allowed = ", ".join(_options(chosen)) or "none"
+        raise ModelError(f"{unknown[0]}: not an option of method {chosen!r} (its options: {allowed})")
+    sign = -1.0 if side == "lower" else 1.0
+    x = sign * value + 0.0
+    found = _zero(model, chosen, quantity) if x == 0.0 else None
+    if found is None:
+        found = _positive(model, abs(x), chosen, quantity, options)
+        if quantity == "tail" and x < 0.0:
+            found = _complement(found)
+    fields = {"model": model, "level": value, "side": side, "quantity": quantity, "method": chosen, **found}
+    cost = fields.pop("cost", Cost())
+    return TailResult(cost=Cost(cost.nodes, cost.samples, time.perf_counter() - start), **fields)
+
+
+def _zero(model: Any, method: str, quantity: str) -> dict[str, Any] | None:
+    """Level 0: the law is symmetric and has no atom, so P = 1/2 exactly; the density is left to the method."""
+    if quantity == "density" and method != "montecarlo":
+        from ldt.tails.origin import log_density_at_zero
+
+        value, error = log_density_at_zero(model)
+        return {"logp": value, "error": error, "error_kind": "estimate", "method": "exact"}
+    if quantity == "tail":
+        return {"logp": LOG_HALF, "error": 2.0**-53, "error_kind": "bound", "advice": ""}
+    return None
+
+
+def _complement(found: dict[str, Any]) -> dict[str, Any]:
+    """log(1 - P) with its error, from log P at the mirrored level."""
+    p = math.exp(found["logp"])
+    logq = math.log1p(-p) if p < 0.5 else math.log(-math.expm1(found["logp"]))
+    error = found["error"] * p / max(1.0 - p, 1e-300) + 2.0**-53
+    return {**found, "logp": logq, "error": error}
+
+
+def _positive(model: Any, x: float, method: str, quantity: str, options: dict[str, Any]) -> dict[str, Any]:
+    density = quantity == "density"
+    runner: dict[str, Callable[..., dict[str, Any]]] = {
+        "exact": _exact, "saddlepoint": _saddlepoint, "importance": _importance, "montecarlo": _montecarlo, "mpmath": _mpmath,
+    }  # fmt: skip
+    return runner[method](model, x, density, **options)
+
+
+def _exact(model: Any, x: float, density: bool) -> dict[str, Any]:
+    from ldt.tails.exact import exact
+
+    logp, error, detail = exact(model, x, density=density)
+    found = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail, "cost": Cost(nodes=detail.nodes)}
+    if error > 1e-8 * max(1.0, abs(logp)):
+        found |= {"status": "warning", "advice": "the error is larger than usual; method='mpmath' gives any accuracy"}
+    return found
+
+
+def _saddlepoint(model: Any, x: float, density: bool, form: str = "sectors") -> dict[str, Any]:
+    from ldt.tails.saddlepoint import saddlepoint
+
+    if form not in ("sectors", "classical"):
+        raise ModelError(f"form: must be 'sectors' or 'classical', got {form!r}")
+    logp, error, detail = saddlepoint(model, x, density=density, form=form)
+    found: dict[str, Any] = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail}
+    if not math.isfinite(logp) or not math.isfinite(error):
+        return found | {
+            "logp": math.nan,
+            "error": math.inf,
+            "status": "failed",
+            "advice": "no saddle-point expansion holds here; use method='exact'",
+        }
+    if not detail.trusted:
+        other = "form='sectors' or " if form == "classical" else ""
+        found |= {"status": "warning", "advice": f"the expansion is not reliable here; use {other}method='exact'"}
+    return found
+
+
+def _importance(model: Any, x: float, density: bool, **options: Any) -> dict[str, Any]:
+    from ldt.tails.importance import importance
+
+    return importance(model, x, density=density, **options)
+
+
+def _montecarlo(model: Any, x: float, density: bool, **options: Any) -> dict[str, Any]:
+    from ldt.tails.montecarlo import montecarlo
+
+    return montecarlo(model, x, density=density, **options)
+
+
+def _mpmath(model: Any, x: float, density: bool, dps: int = 20) -> dict[str, Any]:
+    from ldt.tails.multiprecision import tail_mp
+
+    if type(dps) is not int or not 3 <= dps <= 1000:
+        raise ModelError(f"dps: must be an integer from 3 to 1000, got {dps!r}")
+    logp, error, nodes = tail_mp(model, x, dps=dps, quantity="density" if density else "tail")
+    # The float carries 16 digits; the multi-precision number itself is the detail.
+    rounding = 2.0**-53 * abs(float(logp))
+    return {
+        "logp": float(logp), "error": float(error) + rounding, "error_kind": "estimate",
+        "detail": {"logp": logp, "error": error, "dps": dps}, "cost": Cost(nodes=nodes),
+    }  # fmt: skip
+
+
+def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:
+    import numpy as np
+
+    try:
+        array = np.asarray(levels, dtype=float)
+    except (TypeError, ValueError):
+        raise ModelError(f"level: must be a finite number or an array of them, got {levels!r}") from None
+    if not np.all(np.isfinite(array)):
+        raise ModelError(f"level: must be finite, got {float(array[~np.isfinite(array)].ravel()[0])!r} among the levels")
+    results = [_each(model, float(x), method, quantity, side, options) for x in array.ravel()]
+    methods = {r.method for r in results}
+
+    def gather(name: str, dtype: Any = float) -> Any:
+        return np.array([getattr(r, name) for r in results], dtype=dtype).reshape(array.shape)
+
+    return TailResult(
+        logp=gather("logp"), error=gather("error"), error_kind=results[0].error_kind if results else "estimate",
+        method=methods.pop() if len(methods) == 1 else method, status=gather("status", object), quantity=quantity, side=side, level=array,
+        model=model, seed=results[0].seed if results else None, advice=gather("advice", object),
+        cost=Cost(sum(r.cost.nodes for r in results), sum(r.cost.samples for r in results), sum(r.cost.seconds for r in results)),
+        detail=tuple(r.detail for r in results),
+    )  # fmt: skip
+
+
+__all__ = [
+    "ConvergenceError", "MethodError", "ModelError", "NoTiltError", "compare", "logcdf", "logpdf", "logsf", "plan", "rate",
+    "sample_given", "tail", "tilted",
+]  # fmt: skip

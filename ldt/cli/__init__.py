@@ -1,0 +1,1 @@
+"""The ldt-rate command: one subcommand a file."""

@@ -1,0 +1,76 @@
+"""One question for the front door: the method resolved, its options checked under the names of the command line, its
+predicted cost said before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ldt.cli.options import METHOD_OPTIONS
+from ldt.cli.render import Output
+from ldt.errors import ModelError
+
+SAMPLING = ("importance", "montecarlo")
+OF_METHOD = {
+    "importance": ("samples", "rng", "workers", "relative_error"),
+    "montecarlo": ("samples", "rng", "workers"),
+    "saddlepoint": ("form",),
+    "mpmath": ("dps",),
+}
+
+
+def resolve(model: Any, level: Any, method: str, options: dict[str, Any], out: Output) -> tuple[str, dict[str, Any]]:
+    """(method, the options it takes), auto decided by the plan; a word on what sampling will cost.
+
+    A seed is accepted by every method, since a method that draws nothing gives the same answer with any.
+    """
+    from ldt.api import METHODS, plan
+
+    if method not in METHODS:
+        raise ModelError(f"method: must be one of {', '.join(METHODS)}, got {method!r}")
+    chosen, seen = method, None
+    if method == "auto" or method in SAMPLING:
+        seen = plan(model, level)
+        chosen = seen.method if method == "auto" else method
+    allowed = OF_METHOD.get(chosen, ())
+    for name in options:
+        if name not in allowed and name != "rng":
+            known = ", ".join(METHOD_OPTIONS[k] for k in allowed) or "none"
+            why = ", which auto chose here" if method == "auto" else ""
+            raise ModelError(f"{METHOD_OPTIONS[name]}: not an option of method {chosen!r}{why} (its options: {known})")
+    if chosen in SAMPLING and seen is not None:
+        announce(model, seen, chosen, options, out)
+    return chosen, {k: v for k, v in options.items() if k in allowed}
+
+
+def announce(model: Any, seen: Any, method: str, options: dict[str, Any], out: Output) -> None:
+    """Say on standard error what a sampling method is about to take, by the plan's own figures."""
+    from ldt.tails.choose import PLAIN_NEURON, TILTED_NEURON
+
+    samples, asked = options.get("samples"), options.get("relative_error", 0.01)
+    good = samples is None or (isinstance(samples, int) and 2 <= samples <= 10**10)
+    if not good or not isinstance(asked, (int, float)) or not 0.0 < asked < 1.0:
+        return  # the method will refuse it
+    seconds = next((c.get("seconds") for c in seen.candidates if c["method"] == method), None)
+    if seconds is None and (method == "importance" or samples is None):
+        return  # the method does not apply, and will say so
+    what = "its default number of samples"
+    if samples is not None:
+        what = f"{samples} samples"
+        slow = 300.0 if method == "importance" and model.neuron.kind == "wr" else 1.0
+        seconds = max(0.02, samples * model.width * slow * (PLAIN_NEURON if method == "montecarlo" else TILTED_NEURON))
+    elif method == "importance" and seconds is not None:
+        what = f"a relative error of {asked:g}"
+        seconds = seconds * max(1.0, (0.01 / asked) ** 2)
+    out.say(f"{method}: {what} of {model.width} neurons: about {seconds:.2g} s (within a factor of a few)")
+
+
+def attempt(ask: Callable[[], Any], out: Output, what: str) -> Any:
+    """The result of ``ask``, or None where it has no answer, said on standard error."""
+    from ldt.errors import ConvergenceError, MethodError, NoTiltError
+
+    try:
+        return ask()
+    except (ConvergenceError, MethodError, NoTiltError) as error:
+        out.say(f"{what}: {error}")
+        return None

@@ -1,0 +1,264 @@
+"""How an answer leaves the program: aligned text, tables, strict JSON, CSV, whole files only, and the exit codes.
+
+Standard output (or the file of ``-o``) carries the answer, standard error everything said about it.  A file is made beside its
+target under another name before anything is computed, and takes the target's name when it is complete: an unwritable path is
+known at once, and nothing is ever half-written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import math
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from ldt.errors import LdtError
+
+DONE, USAGE, INACCURATE, NO_ANSWER, INTERRUPTED, BROKEN_PIPE = 0, 2, 3, 4, 130, 141
+
+ERROR_KINDS = {
+    "bound": "the true value is within this",
+    "estimate": "numerical estimate from independent variations",
+    "stderr": "one standard error",
+}
+
+
+class OutputError(LdtError):
+    """A file or stream that cannot be written."""
+
+
+def exit_code(statuses: Iterable[str]) -> int:
+    """The exit code of one or more results' statuses: the worst one's.
+
+    >>> exit_code(["ok", "warning"]), exit_code(["ok", "failed"])
+    (3, 4)
+    """
+    found = set(statuses)
+    return NO_ANSWER if "failed" in found else INACCURATE if "warning" in found else DONE
+
+
+# -- text --------------------------------------------------------------------------------------------------------------------
+
+
+def digits(value: Any, error: Any = 0.0) -> str:
+    """``value`` with the decimals that ``error`` leaves it (two digits of the error), at most 16 digits in all.
+
+    >>> digits(442.409210238869, 5.0e-11), digits(173.3, 0.04), digits(2.5e7, 1e6)
+    ('442.409210238869', '173.300', '25000000')
+    """
+    if value is None or not math.isfinite(value):
+        return "none"
+    if not error or not math.isfinite(error):
+        return repr(float(value))
+    whole = len(str(int(abs(value))))
+    decimals = min(max(0, 2 - math.floor(math.log10(error)) - 1), max(0, 16 - whole))
+    return f"{value:.{decimals}f}"
+
+
+def number(value: Any) -> str:
+    """A number for people: six digits, 'none' where there is none.
+
+    >>> number(0.1234567), number(None), number(10**12)
+    ('0.123457', 'none', '1000000000000')
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def aligned(rows: Iterable[tuple[str, str]]) -> str:
+    """Names in one column, what they mean in the other; rows without content are left out.
+
+    >>> print(aligned([("error", "1e-9"), ("-log P(A >= 1)", "12.5"), ("advice", "")]), end="")
+    error           1e-9
+    -log P(A >= 1)  12.5
+    """
+    kept = [(name, text) for name, text in rows if text]
+    width = max((len(name) for name, _ in kept), default=0)
+    return "".join(f"{name:<{width}}  {text}\n" for name, text in kept)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> str:
+    """Columns aligned to the right, the first ``left`` and the last one's overhang to the left.
+
+    >>> print(table(["d", "-log P"], [["5", "43.7"], ["10", "85.3"]]), end="")
+     d  -log P
+     5    43.7
+    10    85.3
+    """
+    cells = [list(header), *[list(r) for r in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = []
+    for row in cells:
+        parts = [cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(parts).rstrip() + "\n")
+    return "".join(lines)
+
+
+def to_json(record: Mapping[str, Any]) -> str:
+    """One line of strict JSON: NaN and infinities are an error here, because ``jsonable`` has made them null."""
+    return json.dumps(record, allow_nan=False) + "\n"
+
+
+def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV whose floats read back exactly; None and what is not finite become empty cells.
+
+    >>> to_csv(["d", "x"], [[5, 0.1], [10, None]])
+    'd,x\\n5,0.1\\n10,\\n'
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow(["" if v is None or (isinstance(v, float) and not math.isfinite(v)) else _plain(v) for v in row])
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+# -- files -------------------------------------------------------------------------------------------------------------------
+
+
+class Target:
+    """A file to be written as a whole: opened under a temporary name at once, renamed by ``commit``."""
+
+    def __init__(self, path: str, option: str = "-o") -> None:
+        self.path, self._part, self._option = path, "", option
+        try:
+            self._stream = self._open(os.path.realpath(path))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise OutputError(f"{option}: cannot write {path!r} ({reason})") from None
+
+    def _open(self, real: str) -> BinaryIO:
+        if not self.path:
+            raise ValueError("no name")
+        if os.path.isdir(real):
+            raise ValueError("it is a directory")
+        self._real = real
+        mode = None
+        with contextlib.suppress(FileNotFoundError):
+            mode = os.stat(self.path).st_mode
+        if mode is not None and not stat.S_ISREG(mode):  # a device or pipe: there is nothing to rename
+            return open(self.path, "wb")
+        if mode is not None and not os.access(real, os.W_OK):
+            raise ValueError("Permission denied")
+        handle, self._part = tempfile.mkstemp(prefix=".ldt-", suffix=".part", dir=os.path.dirname(real))
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(self._part, stat.S_IMODE(mode) if mode is not None else 0o666 & ~umask)
+        return open(handle, "wb")
+
+    def write(self, data: bytes | str) -> None:
+        """Add to the file's content."""
+        self.write_with(lambda stream: stream.write(data.encode() if isinstance(data, str) else data))
+
+    def write_with(self, fill: Callable[[Any], Any]) -> None:
+        """Let ``fill`` write to the binary stream."""
+        try:
+            fill(self._stream)
+        except OSError as error:
+            raise OutputError(f"{self._option}: cannot write {self.path!r} ({error.strerror or error})") from None
+
+    def commit(self) -> None:
+        """Give the complete file its name."""
+        try:
+            self._stream.close()
+            if self._part:
+                os.replace(self._part, self._real)
+                self._part = ""
+        except OSError as error:
+            raise OutputError(f"{self._option}: cannot write {self.path!r} ({error.strerror or error})") from None
+
+    def discard(self) -> None:
+        """Remove what ``commit`` has not named."""
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        if self._part:
+            with contextlib.suppress(OSError):
+                os.unlink(self._part)
+
+
+class Output:
+    """Where one command's answer goes and in which form; a context that leaves no half-written file behind."""
+
+    def __init__(self, *, json: bool = False, csv: bool = False, path: str | None = None, quiet: int = 0, verbose: int = 0) -> None:
+        suffix = Path(path).suffix.lower() if path else ""
+        chosen = "json" if json else "csv" if csv else ""
+        self.form = chosen or {".json": "json", ".csv": "csv"}.get(suffix, "text")
+        self.verbosity = verbose - quiet
+        self._targets: list[Target] = []
+        self._target = self.reserve(path, "-o") if path and path != "-" else None
+        if self._target is None and sys.stdout is None:
+            raise OutputError("stdout: is closed; name a file with -o")
+
+    def reserve(self, path: str, option: str) -> Target:
+        """Another file of this command, committed together with the answer."""
+        if any(os.path.realpath(path) == os.path.realpath(t.path) for t in self._targets):
+            raise OutputError(f"{option}: {path!r} is written by another option already")
+        target = Target(path, option)
+        self._targets.append(target)
+        return target
+
+    def say(self, text: str, at: int = 0) -> None:
+        """A line on standard error, unless the verbosity is below ``at``."""
+        if self.verbosity >= at:
+            click.echo(text, err=True)
+
+    def answer(
+        self,
+        record: Mapping[str, Any],
+        text: str,
+        rows: tuple[Sequence[str], Iterable[Sequence[Any]]] | None = None,
+    ) -> None:
+        """The answer in the form that was asked for: ``record`` as JSON, ``rows`` as CSV, or ``text``."""
+        if self.form == "json":
+            self.put(to_json(record))
+        elif self.form == "csv" and rows is not None:
+            self.put(to_csv(*rows))
+        else:
+            self.put(text)
+
+    def advise(self, status: str, advice: str, what: str = "") -> None:
+        """Status and advice on standard error, unless the answer's own text on standard output has said it."""
+        if advice and (self.form != "text" or self._target is not None):
+            self.say(f"{what}{status}: {advice}")
+
+    def put(self, data: str) -> None:
+        """Text to the file of ``-o`` or to standard output."""
+        if self._target is not None:
+            self._target.write(data)
+            return
+        try:
+            click.echo(data, nl=False)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"stdout: cannot be written ({error.strerror or error})") from None
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        try:
+            if kind is None:
+                for target in self._targets:
+                    target.commit()
+        finally:
+            for target in self._targets:
+                target.discard()
+        if kind is None:
+            for target in self._targets:
+                self.say(f"wrote {target.path}", at=1)

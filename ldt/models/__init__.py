@@ -1,0 +1,1 @@
+"""The law of the alignment A: one family a file."""

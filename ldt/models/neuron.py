@@ -1,0 +1,450 @@
+r"""The law of one neuron's overlap g under the prior, and its discretisation.
+
+The tail needs only M(theta) = E exp(theta g^2).  Its integral is one-dimensional where g depends on one coordinate x:
+
+* concentrated overlap (and linear): x = w_1 ~ N(0, sigma_w^2/d);
+* full overlap of erf: g depends on v = w_1/sqrt(1 + 2 rho) alone, u = v/sqrt(1 + 2 v^2).  With b = d/(2 sigma_w^2),
+  a = (d - 1)/2, rho ~ Gamma(a, rate b), the density of v is exactly
+
+      p(v) = sqrt(b/pi) exp(-b v^2) (1 + 2 v^2)^(-a) E[sqrt(1 + 2 z/(b (1 + 2 v^2)))],   z ~ Gamma(a, 1),
+
+  (change of variables, derived in docs/theory.md; the expectation by generalised Gauss-Laguerre quadrature).
+
+For every other full overlap it is two-dimensional, in w_1 and r = |w_perp| (density prop. to r^(d-2) exp(-b r^2)).
+
+Nodes are composite Gauss-Legendre panels: kept where prior or tilted mass is above exp(-60) of its peak, and halved until
+M is converged at the given complex test points.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldt.errors import ConvergenceError, MethodError, NoTiltError
+from ldt.models.loops import log_moment
+
+Array = NDArray[np.float64]
+
+#: Nodes whose prior mass and tilted mass are both below exp(-DROP) of the peak are left out.
+DROP = 60.0
+EPS = float(np.finfo(float).eps)
+ORDER = 16
+MAX_RADIAL_PANELS = 64
+#: How far out, in standard deviations of the coordinate, a tilt may put mass.
+MAX_REACH = 1e5
+
+
+class Nodes(NamedTuple):
+    """Nodes of the overlap law: ``x`` = |coordinate| (ascending), ``lw`` log prior mass, ``gg`` = g^2, and the panel
+    edges between which they lie."""
+
+    x: Array
+    lw: Array
+    gg: Array
+    edges: Array
+
+
+class _Panels(NamedTuple):
+    """Gauss-Legendre panels [lo, hi]: nodes ``x`` (panel, node), log mass and g^2 (panel, node, inner node)."""
+
+    lo: Array
+    hi: Array
+    x: Array
+    lw: Array
+    gg: Array
+
+    def take(self, which: NDArray[np.bool_]) -> _Panels:
+        return _Panels(*(array[which] for array in self))
+
+    def join(self, other: _Panels) -> _Panels:
+        m = max(self.lw.shape[2], other.lw.shape[2])
+        return _Panels(*(np.concatenate(pair) for pair in zip(self.padded(m), other.padded(m), strict=True)))
+
+    def padded(self, m: int) -> _Panels:
+        """With m inner nodes, the new ones of no mass."""
+        more = ((0, 0), (0, 0), (0, m - self.lw.shape[2]))
+        return self._replace(lw=np.pad(self.lw, more, constant_values=-np.inf), gg=np.pad(self.gg, more))
+
+    def place(self, cuts: tuple[float, ...]) -> NDArray[np.int64]:
+        """The bin of each panel."""
+        return np.searchsorted(np.asarray(cuts), 0.5 * (self.lo + self.hi)).astype(np.int64)
+
+    def sums(self, theta: complex, top: Array) -> NDArray[np.complex128]:
+        """Each panel's share of M(theta), over exp(top)."""
+        terms: NDArray[np.complex128] = np.exp(self.lw + theta * self.gg - top[:, None, None])
+        return np.asarray(np.sum(terms, axis=(1, 2)))
+
+
+@lru_cache(maxsize=8)
+def _gauss(n: int) -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    return nodes, weights
+
+
+def gamma_quadrature(a: float, n: int) -> tuple[Array, Array]:
+    """Gauss nodes and probability weights of the law Gamma(a, 1) (Golub-Welsch; stable for any a > 0)."""
+    from scipy.linalg import eigh_tridiagonal
+
+    k = np.arange(n, dtype=float)
+    nodes, vectors = eigh_tridiagonal(2.0 * k + a, np.sqrt(k[1:] * (k[1:] + a - 1.0)))
+    return nodes, vectors[0] ** 2
+
+
+def _log_mean_root(a: float, t_max: float) -> np.polynomial.Chebyshev:
+    """log E sqrt(1 + 2 z t), z ~ Gamma(a, 1), as a Chebyshev series in 2 t/t_max - 1 on 0 <= t <= t_max, to 1e-14."""
+    z, omega = gamma_quadrature(a, 600 if a < 20.0 else 80)
+    z, omega = z[omega > 1e-30], omega[omega > 1e-30]
+
+    def exact(y: Array) -> Array:
+        # 1 + E[sqrt(1 + x) - 1] with the root's difference rationalised: exact as t -> 0.
+        x = z * t_max * (1.0 + np.asarray(y)[..., None])
+        return np.log1p((x / (1.0 + np.sqrt(1.0 + x))) @ omega)
+
+    return np.polynomial.Chebyshev.interpolate(exact, 60)
+
+
+class NeuronLaw:
+    """One neuron's overlap: coordinate, prior density, g, quadrature nodes and prior draws."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        d, sw2 = model.dim, model.weight_variance
+        self.b = d / (2.0 * sw2)
+        self.a = 0.5 * (d - 1)
+        self.scale = math.sqrt(sw2 / d)
+        #: Relative error of g: rounding for the closed forms, the table's for a computed overlap.
+        self.g_error = EPS if model.activation in ("erf", "relu", "linear") else 3e-13
+        full = model.overlap == "full"
+        self.kind = "v" if full and model.activation == "erf" else "wr" if full and model.activation != "linear" else "w"
+        if self.kind == "v":
+            self.scale /= math.sqrt(1.0 + 2.0 * sw2 * (d - 1) / d)
+            self._log_mean = _log_mean_root(self.a, 1.0 / self.b)
+        degrees = {k % 2 for k, _ in model.target if not (model.activation == "erf" and k % 2 == 0)}
+        self.even = len(degrees) == 1
+
+    # -- density and overlap on the coordinate ---------------------------------------------------------------------------
+
+    def log_prior(self, x: Array) -> Array:
+        """Log prior density of the (outer) coordinate at x, x of either sign."""
+        out: Array = 0.5 * math.log(self.b / math.pi) - self.b * x * x
+        if self.kind == "v":
+            grow = 1.0 + 2.0 * x * x
+            out = out - self.a * np.log1p(2.0 * x * x) + self._log_mean(2.0 / grow - 1.0)
+        return out
+
+    def g(self, x: Array) -> Array:
+        """The unit overlap on the one-dimensional coordinate."""
+        if self.kind == "v":
+            # The full form at (w, rho) = (x, 0) has u = x/sqrt(1 + 2 x^2): v at rho = 0.
+            return np.asarray(self.model.unit_overlap(x, 0.0))
+        if self.model.overlap == "full":
+            return np.asarray(self.model.unit_overlap(x, self.model.weight_variance))
+        return np.asarray(self.model.unit_overlap(x))
+
+    def radial_window(self, x: Array, theta: float, reach: float) -> tuple[Array, Array]:
+        """Where |w_perp| has prior or tilted mass at each outer x (``reach`` standard deviations of the prior, or exp(-DROP))."""
+        a, b = self.a, self.b
+        mode, sd = math.sqrt(max(2.0 * a - 1.0, 0.0) / (2.0 * b)), 0.5 / math.sqrt(b)
+        lo = np.full(len(x), max(0.0, mode - reach * sd))
+        hi = np.full(len(x), mode + reach * sd)
+        if theta > 0.0:
+            start = max(0.0, mode - 40.0 * sd)
+            grid = np.concatenate([np.geomspace(1e-3 * mode + 1e-9, start + sd, 100), np.linspace(start, mode + 12.0 * sd, 400)[1:] + sd])
+            grid = np.unique(grid)
+            dens = self._log_radial(grid) + theta * self._gg(x[:, None], grid[None, :])
+            inside = dens > dens.max(axis=1, keepdims=True) - DROP
+            first = np.argmax(inside, axis=1)
+            last = inside.shape[1] - 1 - np.argmax(inside[:, ::-1], axis=1)
+            lo = np.minimum(lo, grid[np.maximum(first - 1, 0)])
+            hi = np.maximum(hi, grid[np.minimum(last + 1, len(grid) - 1)])
+            lo[lo < 2e-3 * mode + 1e-8] = 0.0
+        return lo, hi
+
+    def inner(self, x: Array, theta: float) -> tuple[Array, Array]:
+        """Log mass and g^2 on the inner nodes r = |w_perp| of each outer x (kind ``wr``); shape (len(x), inner)."""
+        parts = [self._inner_block(x[i : i + 256], theta) for i in range(0, len(x), 256)]
+        widest = max(p[0].shape[1] for p in parts)
+        # Blocks whose window is narrower are filled up with nodes of no mass.
+        pads = [((0, 0), (0, widest - p[0].shape[1])) for p in parts]
+        lw = np.concatenate([np.pad(p[0], pad, constant_values=-np.inf) for p, pad in zip(parts, pads, strict=True)])
+        return lw, np.concatenate([np.pad(p[1], pad) for p, pad in zip(parts, pads, strict=True)])
+
+    def _inner_block(self, x: Array, theta: float) -> tuple[Array, Array]:
+        nodes, weights = _gauss(ORDER)
+        lo, hi = self.radial_window(x, theta, 11.0)
+        panels = max(6, math.ceil(float(np.max(hi - lo)) * 2.0 * math.sqrt(self.b) / 4.0))
+        if panels > MAX_RADIAL_PANELS:
+            raise MethodError(
+                f"dim: the full overlap of {self.model.activation_name} is two-dimensional, too fine to integrate at d = {self.model.dim};"
+                " use overlap='concentrated', or method='montecarlo'"
+            )
+        t = (np.arange(panels)[:, None] + 0.5 * (nodes + 1.0)).ravel() / panels
+        wt = np.tile(0.5 * weights, panels) / panels
+        r = lo[:, None] + (hi - lo)[:, None] * t
+        lw = np.log((hi - lo)[:, None] * wt) + self._log_radial(r)
+        return lw, self._gg(x[:, None], r)
+
+    def _log_radial(self, r: Array) -> Array:
+        a, b = self.a, self.b
+        return np.asarray(math.log(2.0) + a * math.log(b) - math.lgamma(a) + (2.0 * a - 1.0) * np.log(r) - b * r * r)
+
+    def _gg(self, x: Array, r: Array) -> Array:
+        return np.asarray(self.model.unit_overlap(x + 0.0 * r, r * r + 0.0 * x) ** 2)
+
+    def atoms(self, x: Array, theta: float = 0.0) -> tuple[Array, Array]:
+        """Log prior mass (per dx, both signs of x folded onto x > 0) and g^2 at outer x > 0; shape (len(x), inner)."""
+        sides = [x] if self.even else [x, -x]
+        fold = math.log(2.0) if self.even else 0.0
+        lws, ggs = [], []
+        for side in sides:
+            outer = self.log_prior(side)[:, None] + fold
+            if self.kind == "wr":
+                inner, gg = self.inner(side, theta)
+                lws.append(outer + inner)
+            else:
+                gg = self.g(side)[:, None] ** 2
+                lws.append(outer)
+            ggs.append(gg)
+        return np.concatenate(lws, axis=1), np.concatenate(ggs, axis=1)
+
+    # -- range of the tilt -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def theta_max(self) -> float:
+        """sup of theta with M(theta) finite: d/(2 sigma_w^2) over the limit of g^2/w^2; inf for a bounded g.
+
+        NoTiltError where g grows faster than w: then A has no exponential moments.
+        """
+        from ldt.models.hermite import HOMOGENEOUS, Q_MAX
+
+        if self.model.activation in ("erf", "tanh"):
+            return math.inf
+        if self.model.activation in HOMOGENEOUS:
+            sides = [1.0] if self.even else [1.0, -1.0]
+            cosine = np.linspace(1e-3, 1.0, 2000)
+            best = 0.0
+            for side in sides:
+                # On the ray of cosine t the exponent is |w|^2 (theta g(t)^2 - b): the largest g^2/|w|^2 ends the range.
+                if self.kind == "w":
+                    big = 1e8
+                    best = max(best, float(self.g(np.array([side * big]))[0] / big) ** 2)
+                else:
+                    values = self.model.unit_overlap(side * cosine, 1.0 - cosine**2) ** 2
+                    best = max(best, float(values.max()))
+            return float(self.b / best)
+        # |g| ~ w^p far out: p > 1 has no exponential moments, p < 1 has all of them, p = 1 ends the range.
+        far = np.array([0.45, 0.9]) * Q_MAX
+        size = np.max([np.abs(self.model.unit_overlap(s * far, self.model.weight_variance)) for s in (1.0, -1.0)], axis=0)
+        power = math.log2(size[1] / size[0]) if size.min() > 1e-9 else 0.0
+        if power > 1.1:
+            raise NoTiltError("activation: its overlap grows faster than w, so E exp(sA) is infinite; use method='montecarlo'")
+        return math.inf if power < 0.9 else self.b / float(size[1] / far[1]) ** 2
+
+    def log_moment_below(self, theta: float) -> float:
+        """A lower bound on log M at theta < 0, to a factor of order one: max over x of P(|coordinate| < x) exp(theta sup g^2)."""
+        _, log_mass, gg = self._small_ball
+        return float(np.max(log_mass + theta * gg))
+
+    @cached_property
+    def _small_ball(self) -> tuple[Array, Array, Array]:
+        from scipy.special import erf
+
+        x = np.geomspace(1e-12, 14.0, 300) * self.scale
+        gg = np.max(self.atoms(x)[1], axis=1)
+        return x, np.log(erf(x / (math.sqrt(2.0) * self.scale))), np.maximum.accumulate(gg)
+
+    # -- nodes -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def limit(self) -> float:
+        """The largest |coordinate| that is looked at."""
+        from ldt.models.hermite import Q_MAX
+
+        end = MAX_REACH * self.scale
+        return min(end, 0.9 * Q_MAX) if self.g_error > EPS else end
+
+    def _reach(self, theta: float) -> float:
+        """Where the tilted density has fallen by exp(-DROP) from its last maximum, however low that one is.
+
+        NoTiltError if it has not within MAX_REACH standard deviations.
+        """
+        end = self.limit
+        x = np.geomspace(self.scale, end, 2000 if self.kind != "wr" else 500)
+        lw, gg = self.atoms(x, theta)
+        with np.errstate(over="ignore"):
+            density = np.max(lw + theta * gg, axis=1)
+        rising = np.flatnonzero(density[1:] >= density[:-1])
+        last = int(rising[-1]) + 1 if len(rising) else 0
+        top = float(density[last]) if last else max(float(density[0]), 0.0)
+        beyond = np.flatnonzero(density[last:] < top - DROP)
+        if not len(beyond):
+            raise NoTiltError(
+                f"level: the tilt that it needs reaches beyond |w| = {end:.3g}: too high a level, or one neuron with an unbounded overlap"
+                " carries it; only method='montecarlo' applies"
+            )
+        return max(14.0 * self.scale, float(x[last + beyond[0]]))
+
+    def rough(self, theta: float) -> Nodes:
+        """Trapezoid nodes good to a few digits for 0 <= tilt <= theta: where the wells are, before the real quadrature."""
+        step = 0.5 * self.scale
+        x_end = self._reach(theta)
+        n = int(x_end / step)
+        if n > 60_000:
+            x = np.asarray(step * np.concatenate([np.arange(40) + 0.5, np.geomspace(40.5, n, 40_000)]), dtype=np.float64)
+            dx: Array = np.asarray(np.gradient(x))
+        else:
+            x = np.asarray((np.arange(n) + 0.5) * step, dtype=np.float64)
+            dx = np.full(n, step)
+        lw, gg = self.atoms(x, theta)
+        lw = lw + np.log(dx)[:, None]
+        m = lw.shape[1]
+        return Nodes(np.repeat(x, m), lw.ravel(), gg.ravel(), np.array([0.0, x_end]))
+
+    def nodes(self, tilts: Array, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int = ORDER) -> Nodes:
+        """Nodes on which M is accurate for real ``tilts`` and the complex ``points``; the ``cuts`` become panel edges.
+
+        Panels are kept by prior mass and by tilted mass, bin by bin, and halved until both halves agree
+        with the whole to 2e-14 of the bin's M.  ``points`` holds contours one after another, each starting on the real axis.
+        ConvergenceError after 30 halvings.
+        """
+        theta = float(np.max(tilts)) if len(tilts) else 0.0
+        edges = self._first_edges(points, cuts, x_end, order)
+        lo, hi = edges[:-1], edges[1:]
+        if self.kind == "wr":  # few nodes first: the empty panels of a two-dimensional law are many and dear
+            kept = self._kept(self._panels(lo, hi, theta, 4), tilts, cuts)
+            lo, hi = lo[kept], hi[kept]
+        panels = self._panels(lo, hi, theta, order)
+        panels = panels.take(self._kept(panels, tilts, cuts))
+        tops = np.full((len(points), len(cuts) + 1), -np.inf)
+        # The exponent theta g^2 is known to the relative error of g: no quadrature can be asked for more than that.
+        reach = [2e-14 + 16.0 * self.g_error * abs(t) * float(np.max(panels.gg)) for t in points]
+        done: list[_Panels] = []
+        for _ in range(30):
+            middle = 0.5 * (panels.lo + panels.hi)
+            left, right = self._panels(panels.lo, middle, theta, order), self._panels(middle, panels.hi, theta, order)
+            place = panels.place(cuts)
+            tops = np.maximum(tops, self._scales(left.join(right), points, cuts))
+            bad = np.zeros(len(middle), dtype=bool)
+            for t, row, tol in zip(points, tops, reach, strict=True):
+                whole, halves = panels.sums(t, row[place]), left.sums(t, row[place]) + right.sums(t, row[place])
+                bad |= np.abs(whole - halves) > tol * np.maximum(np.abs(whole), 1e-3)
+            done.append(panels.take(~bad))
+            if not bad.any():
+                break
+            if bad.sum() > 20_000:
+                raise ConvergenceError("overlap: the quadrature over one neuron needs too many nodes; is the activation smooth?")
+            panels = left.take(bad).join(right.take(bad))
+        else:
+            raise ConvergenceError("overlap: the quadrature over one neuron did not converge; is the activation smooth?")
+        return self._flat(done, tilts, cuts, edges)
+
+    def _first_edges(self, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int) -> Array:
+        """Panels of about two standard deviations, halving towards 0 until |theta| g^2 <= 1 there (far out on a contour only the
+        smallest overlaps count), with the cuts among the edges."""
+        width = (2.0 if order == ORDER else 1.7) * self.scale
+        edges = np.append(np.arange(0.0, x_end, width), x_end)
+        ball, _, gg = self._small_ball
+        x = float(ball[max(int(np.searchsorted(gg * np.max(np.abs(points)), 1.0)) - 1, 0)])
+        if x < 0.5 * width:
+            halvings = width * 0.5 ** np.arange(math.ceil(math.log2(width / x)), 0, -1)
+            edges = np.concatenate([[0.0], halvings, edges[1:]])
+        return np.union1d(edges, [c for c in cuts if c < x_end])
+
+    def _scales(self, panels: _Panels, points: NDArray[np.complex128], cuts: tuple[float, ...]) -> Array:
+        """log of the largest term of each bin's own M at the real part of each point: a specialised bin's may be exp(-1000) of the
+        whole and must still be accurate, but not below exp(-45) of its value at the start of its contour."""
+        place = panels.place(cuts)
+        tops = np.full((len(points), len(cuts) + 1), -np.inf)
+        for part in np.unique(place):
+            lw, gg = panels.lw[place == part].ravel(), panels.gg[place == part].ravel()
+            first = 0
+            for i, t in enumerate(points):
+                first = i if t.imag == 0.0 else first
+                here = float(np.max(lw + t.real * gg))
+                tops[i, part] = max(here, tops[first, part] - 45.0) if i > first else here
+        return tops
+
+    def _flat(self, done: list[_Panels], tilts: Array, cuts: tuple[float, ...], edges: Array) -> Nodes:
+        """The nodes of all panels in ascending order, without those of a two-dimensional law that carry no mass."""
+        xs = np.concatenate([np.repeat(p.x.ravel(), p.lw.shape[2]) for p in done])
+        lw = np.concatenate([p.lw.ravel() for p in done])
+        gg = np.concatenate([p.gg.ravel() for p in done])
+        order = np.argsort(xs, kind="stable")
+        xs, lw, gg = xs[order], lw[order], gg[order]
+        if self.kind == "wr":
+            keep = lw > -DROP - 15.0
+            for t in tilts:
+                tilted = lw + t * gg
+                for part in _parts(xs, cuts):
+                    if part.any():
+                        keep |= part & (tilted > tilted[part].max() - DROP)
+            xs, lw, gg = xs[keep], lw[keep], gg[keep]
+        return Nodes(np.ascontiguousarray(xs), np.ascontiguousarray(lw), np.ascontiguousarray(gg), edges)
+
+    def _panels(self, lo: Array, hi: Array, theta: float, order: int) -> _Panels:
+        nodes, weights = _gauss(order)
+        x = lo[:, None] + 0.5 * (hi - lo)[:, None] * (nodes + 1.0)
+        lw, gg = self.atoms(x.ravel(), theta)
+        lw = lw.reshape(len(lo), order, -1) + np.log(0.5 * (hi - lo)[:, None] * weights)[:, :, None]
+        return _Panels(lo, hi, x, lw, gg.reshape(lw.shape))
+
+    def _kept(self, panels: _Panels, tilts: Array, cuts: tuple[float, ...]) -> NDArray[np.bool_]:
+        """Panels with prior mass, or with tilted mass at one of the tilts, bin by bin."""
+        keep: NDArray[np.bool_] = np.max(panels.lw, axis=(1, 2)) > -DROP - 10.0
+        parts = _parts(panels.x.mean(axis=1), cuts)
+        for theta in tilts:
+            mass = np.max(panels.lw + theta * panels.gg, axis=(1, 2))
+            for part in parts:
+                if part.any():
+                    keep |= part & (mass > mass[part].max() - DROP)
+        return keep
+
+    # -- moments and prior draws -----------------------------------------------------------------------------------------
+
+    def moments(self, order: int) -> tuple[float, ...]:
+        """(1, E g^2, E g^4, ...) under the prior, to quadrature accuracy."""
+        x_end = 14.0 * self.scale if self.kind != "v" else 20.0 * self.scale
+        nodes = self.nodes(np.array([0.0]), np.array([0.0 + 0.0j]), (), x_end)
+        return tuple(float(np.sum(np.exp(nodes.lw) * nodes.gg**k)) for k in range(order + 1))
+
+    def prior_draw(self, shape: tuple[int, ...], random: np.random.Generator) -> tuple[Array, Array]:
+        """(w_1, rho) from the prior; rho is sigma_w^2 for the concentrated form."""
+        w = random.standard_normal(shape) * math.sqrt(self.model.weight_variance / self.model.dim)
+        if self.model.overlap == "concentrated":
+            return w, np.full(shape, self.model.weight_variance)
+        return w, random.gamma(self.a, 1.0 / self.b, shape)
+
+
+def _parts(x: Array, cuts: tuple[float, ...]) -> list[NDArray[np.bool_]]:
+    edges = (-math.inf, *sorted(cuts), math.inf)
+    return [(x >= lo) & (x < hi) for lo, hi in itertools.pairwise(edges)]
+
+
+def chain_rule(s: float, kappa: float, terms: list[tuple[float, tuple[float, ...]]]) -> tuple[float, ...]:
+    """(K, K', ..., K'''') of K(s) = sum_i n_i L_i(kappa s^2) from the terms (n_i, (L, L', ..., L''''))."""
+    k0 = k1 = k2 = k3 = k4 = 0.0
+    for n, (l0, l1, l2, l3, l4) in terms:
+        k0 += n * l0
+        k1 += n * 2.0 * kappa * s * l1
+        k2 += n * (2.0 * kappa * l1 + 4.0 * (kappa * s) ** 2 * l2)
+        k3 += n * (12.0 * kappa**2 * s * l2 + 8.0 * (kappa * s) ** 3 * l3)
+        k4 += n * (12.0 * kappa**2 * l2 + 48.0 * kappa**3 * s**2 * l3 + 16.0 * (kappa * s) ** 4 * l4)
+    return k0, k1, k2, k3, k4
+
+
+def cgf_derivatives(model: Any, s: float) -> tuple[float, ...]:
+    """(K, K', ..., K'''') of the whole law at real s, on nodes made for that s."""
+    law = model.neuron
+    theta = model.variance_scale * s * s
+    if theta >= law.theta_max:
+        raise NoTiltError(f"s: E exp(sA) is infinite for |s| >= {math.sqrt(law.theta_max / model.variance_scale):.6g}")
+    rough = law.rough(theta)
+    nodes = law.nodes(np.array([0.0, theta]), np.array([theta + 0.0j]), (), float(rough.edges[-1]))
+    return chain_rule(s, model.variance_scale, [(float(model.width), log_moment(theta, nodes.lw, nodes.gg, 0.0))])
+

@@ -1,0 +1,1 @@
+"""Quadrature, contours, special functions, compiled loops, random streams; knows nothing of large deviations."""

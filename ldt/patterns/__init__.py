@@ -1,0 +1,1 @@
+"""GP, GFL and specialization: what each pattern of feature learning costs."""

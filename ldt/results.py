@@ -1,0 +1,150 @@
+"""Results: immutable records that carry their own error, provenance and advice.
+
+``logp`` is a natural logarithm (nats) throughout, so that an event of probability exp(-10^6) is an ordinary
+answer; ``p`` and ``log10p`` are derived from it.  ``error`` is the absolute error of ``logp`` in nats and
+``error_kind`` says what it means:
+
+* ``bound``     the true value is within ``error`` of ``logp`` (up to the stated rounding model),
+* ``estimate``  a numerical error estimate from independent variations,
+* ``stderr``    one standard error of a sampling estimate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+LN10 = math.log(10.0)
+
+
+def jsonable(value: Any) -> Any:
+    """Turn a result's content into strict JSON types: non-finite numbers become None, arrays become lists."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(v) for v in value]
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if is_dataclass(value):
+        return {f.name: jsonable(getattr(value, f.name)) for f in fields(value)}
+    if hasattr(value, "tolist"):
+        return jsonable(value.tolist())
+    return str(value)
+
+
+class _Record:
+    """Shared behaviour of the result classes: ``to_dict`` and a table for Jupyter."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as strict JSON types (NaN and infinities become None)."""
+        return {f.name: jsonable(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+
+    def _repr_html_(self) -> str:
+        import html
+
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>"
+            for k, v in self.to_dict().items()
+            if v not in (None, "", {}, [])
+        )
+        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an answer took: ``nodes`` evaluated, ``samples`` drawn, wall ``seconds``."""
+
+    nodes: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"nodes": self.nodes, "samples": self.samples, "seconds": self.seconds}
+
+
+@dataclass(frozen=True)
+class TailResult(_Record):
+    """log P(A >= level) (``quantity='tail'``, ``side='upper'``), its lower twin, or log p(level) (``'density'``).
+
+    ``logp`` and ``error`` are in nats; for an array of levels they, ``level`` and ``status`` are arrays of the
+    levels' shape and ``detail`` is a tuple with one entry a level.  ``status`` is ``'ok'``, ``'warning'`` (an answer
+    whose error exceeds what was asked or expected; ``advice`` says what to do) or ``'failed'`` (``logp`` is NaN).
+
+    >>> r = TailResult(logp=-2302.585092994046, error=1e-9, level=1.0, method="exact")
+    >>> round(r.log10p, 6), r.p
+    (-1000.0, 0.0)
+    """
+
+    logp: Any
+    error: Any
+    error_kind: str = "estimate"
+    method: str = ""
+    status: Any = "ok"
+    quantity: str = "tail"
+    side: str = "upper"
+    level: Any = None
+    model: Any = None
+    seed: int | None = None
+    advice: Any = ""
+    cost: Cost = field(default_factory=Cost)
+    detail: Any = None
+
+    @property
+    def p(self) -> Any:
+        """The probability (or density) itself; underflows to 0 below 1e-308, where ``logp`` still holds."""
+        if isinstance(self.logp, float):
+            return math.exp(self.logp) if self.logp < 709.0 else math.inf
+        import numpy as np
+
+        return np.exp(self.logp)
+
+    @property
+    def log10p(self) -> Any:
+        """Base-10 logarithm of the probability."""
+        return self.logp / LN10
+
+    def __repr__(self) -> str:
+        if not isinstance(self.logp, float):
+            return f"TailResult({self.quantity}, method={self.method!r}, levels={len(self.logp)}, logp={self.logp!r})"
+        text = f"TailResult(logp={self.logp!r} +- {self.error:.1e} nats [{self.error_kind}], {self.quantity}"
+        text += f" {self.side}" if self.quantity == "tail" else ""
+        text += f" at {self.level!r}, method={self.method!r}, status={self.status!r}"
+        return text + (f", advice={self.advice!r})" if self.advice else ")")
+
+
+@dataclass(frozen=True)
+class RateResult(_Record):
+    """Large-deviation values at one level, all in nats.
+
+    ``convex`` is I(alpha) = sup_s [s alpha - K(s)] (Chernoff; the convex hull), ``tilt`` the maximiser s, ``curvature``
+    K''(s).  ``nonconvex`` is min_k of the sectors' own rates, log-multiplicity included: the large-deviation value when the
+    number k of specialised neurons is an integer, attained at ``specialised`` neurons with tilt ``sector_tilt``.
+    With one well only, ``nonconvex`` equals ``convex`` and ``specialised`` is None.
+    """
+
+    level: float
+    convex: float
+    tilt: float
+    curvature: float
+    nonconvex: float
+    specialised: int | None
+    sector_tilt: float
+    model: Any = None
+
+
+@dataclass(frozen=True)
+class Plan(_Record):
+    """What ``method='auto'`` would do: the chosen ``method``, the ``reason``, and every candidate with its
+    predicted cost in seconds (None where a method does not apply)."""
+
+    method: str
+    reason: str
+    candidates: tuple[dict[str, Any], ...] = ()

@@ -1,0 +1,1 @@
+"""Grids, sweeps and exponent fits."""

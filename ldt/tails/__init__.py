@@ -1,0 +1,1 @@
+"""How a tail is found: one algorithm a file."""

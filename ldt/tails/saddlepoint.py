@@ -1,0 +1,172 @@
+r"""Saddle-point tails (Lugannani-Rice) and densities (Daniels): per sector and summed, or of the whole law at one saddle.
+
+With K'(s) = alpha, r = sqrt(2(s alpha - K)), u = s sqrt(K''), l_j = K^(j)/K''^(j/2):
+
+    P(A >= alpha) ~ Phi(-r) + phi(r) (1/u - 1/r)                                  (Lugannani & Rice 1980, eq. 10)
+    p(alpha)      ~ exp(K - s alpha)/sqrt(2 pi K'')                               (Daniels 1954, eq. 2.6)
+
+The next order multiplies the density by 1 + (l_4/8 - 5 l_3^2/24) and adds to the tail
+phi(r) [(l_4/8 - 5 l_3^2/24)/u - l_3/(2 u^2) - 1/u^3 + 1/r^3]                     (Daniels 1987, eqs. 2.7, 4.7).
+
+The error estimate is its size or, where its parts cancel, |l_4|/8 + 5 l_3^2/24 (times min(1, sqrt u) for the tail).  Two things it
+cannot see are measured besides:
+
+* sectors: the law is cut until the next-order terms are small, where that helps, and evaluated twice with different cuts, on which
+  the value must not depend; the change is part of the error;
+* one saddle ('classical'): the number of specialised neurons is an integer, so the tilted law of A is a row of bumps, mu apart and
+  sigma wide (the specialised neuron's mean contribution, and the spread at fixed number).  By Poisson summation the row differs from
+  its smooth envelope by a ripple of relative size 2 exp(-2 pi^2 sigma^2/mu^2)    (derived in docs/theory.md).
+  The verdict fires when ripple or next-order term exceeds 0.1; then the gap between the convex and the non-convex rate is added.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ldt.models.loops import log_moment
+from ldt.numerics.special import log_ndtr
+from ldt.tails.sectors import Bins, Sector, SectorLaw, sector_law, specialised_law
+
+LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+#: The next-order term is itself an asymptotic estimate: the error stated is this many times its size.
+SAFETY = 3.0
+#: Ripple or next-order term above which the single saddle is not to be trusted.
+DOUBT = 0.1
+#: Sectors are cut again, at most MAX_CUTS times, while the next-order terms exceed GOAL.
+GOAL = 0.02
+MAX_CUTS = 16
+
+
+@dataclass(frozen=True)
+class SaddleDetail:
+    """``form`` ('sectors' or 'classical'); ``tilt``; ``next_order`` and ``cut_spread`` or ``ripple`` and ``gap`` (nats): the parts of
+    the error; ``trusted``: the verdict; ``specialised``/``probability``: law of the number of specialised neurons (sectors)."""
+
+    form: str
+    tilt: float
+    next_order: float
+    cut_spread: float
+    ripple: float
+    gap: float
+    trusted: bool
+    cut: float | None
+    specialised: Any = None
+    probability: Any = None
+
+
+def saddle_value(sector: Sector, level: float, density: bool) -> tuple[float, float]:
+    """(log value, size of the next order relative to it) of one sector at its saddle; (nan, inf) where the expansion has no meaning."""
+    k0, _, k2, k3, k4 = sector.cumulants
+    s = sector.s
+    l3, l4 = k3 / k2**1.5, k4 / k2**2
+    edge, parts = l4 / 8.0 - 5.0 * l3 * l3 / 24.0, abs(l4) / 8.0 + 5.0 * l3 * l3 / 24.0
+    if density:
+        return k0 - s * level - LOG_SQRT_2PI - 0.5 * math.log(k2), parts
+    half = s * level - k0
+    if half <= 0.0:
+        return math.nan, math.inf
+    r, u = math.sqrt(2.0 * half), s * math.sqrt(k2)
+    mills = math.exp(log_ndtr(-r) + half + LOG_SQRT_2PI)
+    # Both differences cancel as s -> 0, where a symmetric law has 1/u - 1/r = -l_4 r/8 and the next order is O(r).
+    near = r < 0.02
+    base = mills + (-l4 * r / 8.0 if near else 1.0 / u - 1.0 / r)
+    if base <= 0.0:
+        return math.nan, math.inf
+    following = 0.0 if near else edge / u - l3 / (2.0 * u * u) - 1.0 / u**3 + 1.0 / r**3
+    return math.log(base) - half - LOG_SQRT_2PI, max(abs(following) / base, parts * min(1.0, math.sqrt(u)))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Log value, mean |next-order term|, and the sectors' shares."""
+
+    law: SectorLaw
+    log_value: float
+    next_order: float
+    weights: Any
+
+
+def saddlepoint(
+    model: Any, level: float, *, density: bool = False, form: str = "sectors"
+) -> tuple[float, float, SaddleDetail]:
+    """(log value, error, detail) at level > 0, in nats; ``form`` is 'sectors' or 'classical'.  NaN where no expansion holds."""
+    if form == "classical":
+        return _classical(model, level, density)
+    best = refined(sector_law(model, level), level, density)
+    other = refined(sector_law(model, level, variant=1), level, density)
+    spread = abs(best.log_value - other.log_value)
+    error = SAFETY * max(best.next_order, other.next_order) + spread
+    main = best.law.sectors[int(np.argmax(best.weights))]
+    cut = numbers = probability = None
+    if best.law.bins.cuts and math.isfinite(best.log_value):
+        cut, numbers, probability = specialised_law(best.law, best.weights)
+    detail = SaddleDetail(
+        form, main.s, best.next_order, spread, 0.0, 0.0, bool(error < DOUBT), cut, numbers, probability
+    )  # fmt: skip
+    return best.log_value, error, detail
+
+
+def _evaluate(law: SectorLaw, level: float, density: bool) -> Evaluation:
+    pairs = [saddle_value(s, level, density) for s in law.sectors]
+    # Where the expansion fails the Chernoff bound stands in, with its whole weight as error: such a sector must be cut or negligible.
+    logs = np.array([s.log_weight + v if math.isfinite(v) else s.log_bound(level) for s, (v, _) in zip(law.sectors, pairs, strict=True)])
+    total = float(np.logaddexp.reduce(logs))
+    weights = np.exp(logs - total)
+    following = float(np.sum(weights * np.minimum([x for _, x in pairs], 1e3)))
+    return Evaluation(law, total if following < 100.0 else math.nan, following if following < 100.0 else math.inf, weights)
+
+
+def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
+    """Cut the sector with the largest error while that matters and it has a valley to cut at."""
+    now = _evaluate(law, level, density)
+    for _ in range(MAX_CUTS):
+        # What is wrong with a sector: its next order, and a valley that the expansion does not know of.
+        scores = []
+        for sector, weight in zip(now.law.sectors, now.weights, strict=True):
+            following = min(saddle_value(sector, level, density)[1], 1e3)
+            scores.append(weight * (following + now.law.valley(sector)[0]) if weight > 1e-4 else 0.0)
+        if max(scores) < GOAL:
+            return now
+        finer = now.law.refine(now.law.sectors[int(np.argmax(scores))])
+        if finer is None:
+            return now
+        now = _evaluate(finer, level, density)
+    return now
+
+
+def _classical(model: Any, level: float, density: bool) -> tuple[float, float, SaddleDetail]:
+    law = sector_law(model, level)
+    bins = Bins(model, law.bins.nodes, ())
+    whole = bins.solve(level, max(s.s for s in law.sectors), ())
+    value, following = saddle_value(whole, level, density)
+    ripple = gap = 0.0
+    cut = law.bins.cuts[0] if law.bins.cuts else None
+    if cut is not None:
+        ripple = _ripple(law, whole)
+        if ripple > DOUBT:
+            finest = refined(law, level, density).law
+            gap = max(0.0, whole.log_bound(level) - max(s.log_bound(level) for s in finest.sectors))
+    error = SAFETY * (following + ripple) + gap
+    trusted = ripple <= DOUBT and following <= DOUBT
+    return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
+
+
+def _ripple(law: SectorLaw, whole: Sector) -> float:
+    """2 exp(-2 pi^2 sigma^2/mu^2): how far a row of bumps, one a specialised neuron, is from smooth."""
+    kappa, s = law.model.variance_scale, whole.s
+    bins = law.bins
+    if bins.empty.any():
+        return 0.0
+    i = bins.start[1]
+    t, sp = (
+        log_moment(kappa * s * s, bins.nodes.lw[part], bins.nodes.gg[part], -1.0) for part in (slice(0, i), slice(i, None))
+    )
+    number = law.model.width * math.exp(sp[0] - np.logaddexp(sp[0], t[0]))
+    mu = 2.0 * kappa * s * sp[1]
+    each = [2.0 * kappa * m[1] + 4.0 * (kappa * s) ** 2 * m[2] for m in (sp, t)]
+    variance = number * each[0] + (law.model.width - number) * each[1]
+    return 2.0 * math.exp(-2.0 * math.pi**2 * variance / mu**2)

@@ -1,0 +1,321 @@
+r"""Sector decomposition of the alignment's law.
+
+The tilted density of one neuron has several wells: near w = 0 (typical) and further out (specialised).  Cutting its coordinate
+into bins, M = sum_b M_b, gives exactly (multinomial theorem; derived in docs/theory.md)
+
+    P(A >= alpha) = sum_n N!/(n_0! n_1! ...) P_n,      K_n(s) = sum_b n_b log M_b(kappa s^2),
+
+each sector n = (n_0, n_1, ...) with its own saddle.  Bin 0 is the typical one; k = n_1 + n_2 + ... is the number of specialised
+neurons, and the weights of the sectors in P are its law given the event.
+
+The first cut is at the barrier of the tilted density of the whole law.  That is enough when the specialised well is convex (levels
+at which a neuron sits at w ~ sqrt 3 or beyond).  At lower levels one neuron's own rate is concave in alpha, so that a sector's tilt again
+has two wells; it is then cut again at the valley between them (``refine``), until every sector that matters is unimodal.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldt.errors import ConvergenceError, NoTiltError
+from ldt.models.neuron import Nodes
+from ldt.tails.loops import saddle, sector_cgf
+
+Array = NDArray[np.float64]
+
+#: Sectors whose Chernoff bound is this many nats below the largest are left out (and bounded).
+SECTOR_DROP = 45.0
+#: With more sectors than this the number of specialised neurons is as good as continuous: one contour serves.
+MAX_SECTORS = 600
+#: A valley of the tilted density shallower than this (nats) is no reason for a cut.
+VALLEY = 0.5
+
+
+def log_binomial(n: int, k: int) -> float:
+    """log C(n, k): a sum of logs for small k; beyond, Stirling's series with the difference log n!/(n - k)! taken by log1p, since
+    the log-gammas themselves would cancel (n log n = 3e13 at n = 1e12).
+
+    >>> log_binomial(5, 2) == math.log(10)
+    True
+    """
+    k = min(k, n - k)
+    if k <= 3000:
+        return float(np.sum(np.log((n - np.arange(k)) / (np.arange(k) + 1.0))))
+    m = n - k
+    falling = k * math.log(n) - (m + 0.5) * math.log1p(-k / n) - k + (1.0 / n - 1.0 / m) / 12.0
+    return falling - math.lgamma(k + 1.0)
+
+
+def log_multinomial(n: int, special: tuple[int, ...]) -> float:
+    """log of n!/(n_0! n_1! ...) with n_0 = n - sum(special)."""
+    total = 0.0
+    for k in special:
+        total += log_binomial(n, k)
+        n -= k
+    return total
+
+
+@dataclass(frozen=True)
+class Sector:
+    """``special``: neurons in bins 1, 2, ...; saddle ``s``, cumulants (K, ..., K'''') there; ``log_weight``: log multiplicity."""
+
+    special: tuple[int, ...]
+    s: float
+    cumulants: tuple[float, ...]
+    log_weight: float
+
+    @property
+    def k(self) -> int:
+        """Number of specialised neurons."""
+        return sum(self.special)
+
+    def log_bound(self, level: float) -> float:
+        """log of the Chernoff bound: multiplicity times exp(K(s) - s level)."""
+        return self.log_weight + self.cumulants[0] - self.s * level
+
+
+class Bins:
+    """Nodes cut into bins at ``cuts``, with what the compiled loops need."""
+
+    def __init__(self, model: Any, nodes: Nodes, cuts: tuple[float, ...]) -> None:
+        self.model, self.nodes, self.cuts = model, nodes, cuts
+        self.start = np.array([0, *np.searchsorted(nodes.x, cuts), len(nodes.x)])
+        outside = float(np.sum(np.exp(nodes.lw[self.start[1] :]))) if cuts else 0.0
+        self.deficit = np.array([outside] + [-1.0] * len(cuts))
+        self.empty = np.diff(self.start) == 0
+
+    def arguments(self, special: tuple[int, ...]) -> tuple[Any, ...]:
+        """The trailing arguments of the compiled loops for a sector."""
+        count = np.array([self.model.width - sum(special), *special], dtype=float)
+        return (self.model.variance_scale, count, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
+
+    def allowed(self, special: tuple[int, ...]) -> bool:
+        """Whether such a sector exists: counts not negative, none in a bin without nodes."""
+        n0 = self.model.width - sum(special)
+        return n0 >= 0 and min(special, default=0) >= 0 and not any(
+            n and e for n, e in zip((n0, *special), self.empty, strict=True)
+        )
+
+    def solve(self, level: float, guess: float, special: tuple[int, ...]) -> Sector:
+        """The sector with its saddle at ``level``."""
+        args = self.arguments(special)
+        s = saddle(level, guess, s_limit(self.model), *args)
+        if not math.isfinite(s):
+            raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
+        return Sector(special, s, sector_cgf(s, *args), log_multinomial(self.model.width, special))
+
+    def relevant(self, level: float, guess: float, first: tuple[int, ...]) -> tuple[list[Sector], float]:
+        """Sectors whose Chernoff bound is within SECTOR_DROP of the largest, searched outwards from ``first``, and the
+        log of (the largest bound left out, relative to the largest, times the number of neighbours left out)."""
+        while not self.allowed(first):
+            first = tuple(max(0, k - 1) if not e else 0 for k, e in zip(first, self.empty[1:], strict=True))
+            if not any(first):
+                break
+        found = {first: self.solve(level, guess, first)}
+        # Every sector with at most one neuron out of the typical bin is tried: a far bin need not be a neighbour of the best.
+        best = found[first].log_bound(level)
+        front = [first]
+        for seed in [(0,) * len(first), *(tuple(int(i == j) for i in range(len(first))) for j in range(len(first)))]:
+            if seed not in found and self.allowed(seed) and sum(first) <= 3:
+                found[seed] = self.solve(level, guess, seed)
+                best = max(best, found[seed].log_bound(level))
+                front.append(seed)
+        while front and len(found) <= MAX_SECTORS:
+            at = front.pop()
+            if found[at].log_bound(level) < best - SECTOR_DROP:
+                continue
+            for near in _neighbours(at):
+                if near in found or not self.allowed(near):
+                    continue
+                found[near] = self.solve(level, found[at].s, near)
+                best = max(best, found[near].log_bound(level))
+                front.append(near)
+        bounds = {n: s.log_bound(level) for n, s in found.items()}
+        kept = [found[n] for n in sorted(found) if bounds[n] >= best - SECTOR_DROP]
+        left = [v for v in bounds.values() if v < best - SECTOR_DROP]
+        return kept, max(left) - best + math.log(4.0 * len(left)) if left else -math.inf
+
+
+def _neighbours(at: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """One neuron more or less in one bin, or moved between two bins."""
+    out = []
+    for b in range(len(at)):
+        for step in (1, -1):
+            moved = (*at[:b], at[b] + step, *at[b + 1 :])
+            out.append(moved)
+            out.extend((*moved[:c], moved[c] - step, *moved[c + 1 :]) for c in range(b + 1, len(at)))
+    return out
+
+
+@dataclass(frozen=True)
+class SectorLaw:
+    """The law of A in sectors at one level, on nodes that serve every sector; ``left_out``: log bound on the rest, relative."""
+
+    model: Any
+    level: float
+    bins: Bins
+    sectors: tuple[Sector, ...]
+    left_out: float
+    rough: Nodes
+    order: int
+
+    def valley(self, sector: Sector) -> tuple[float, float]:
+        """(depth in nats, place) of the deepest valley of the sector's tilted density, over the bins that hold neurons."""
+        theta = self.model.variance_scale * sector.s**2
+        counts = (self.model.width - sector.k, *sector.special)
+        edges = (0.0, *self.bins.cuts, math.inf)
+        best, cut = 0.0, math.nan
+        x, density = tilted_density(theta, self.rough)
+        for n, lo, hi in zip(counts, edges[:-1], edges[1:], strict=True):
+            inside = (x > lo) & (x < hi)
+            if n == 0 or inside.sum() < 3:
+                continue
+            depth, at = deepest_valley(x[inside], density[inside])
+            if depth > best:
+                best, cut = depth, at
+        return best, cut
+
+    def refine(self, sector: Sector) -> SectorLaw | None:
+        """The law cut once more, at the deepest valley of the tilted density of ``sector``; None where it has none."""
+        depth, cut = self.valley(sector)
+        if depth < VALLEY:
+            return None
+        place = int(np.searchsorted(self.bins.cuts, cut))
+        main = max(self.sectors, key=lambda s: s.log_bound(self.level))
+        first = (*main.special[:place], 0, *main.special[place:])
+        cuts = (*self.bins.cuts[:place], cut, *self.bins.cuts[place:])
+        return build(self.model, self.level, cuts, self.rough, main.s, first, self.order)
+
+
+def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:
+    """(cut, numbers, probabilities): the law of the number of specialised neurons, from the sectors' shares of P.
+
+    Of the cuts, the one where the conditional density of a neuron is lowest parts typical from specialised neurons.
+    """
+    heavy = [i for i in np.argsort(weights)[::-1][:20] if weights[i] > 1e-3]
+    density = np.full(len(law.bins.cuts), -np.inf)
+    for i in heavy:
+        sector = law.sectors[i]
+        theta = law.model.variance_scale * sector.s**2
+        counts = (law.model.width - sector.k, *sector.special)
+        for b, n in enumerate(counts):
+            nodes = slice(law.bins.start[b], law.bins.start[b + 1])
+            if n == 0:
+                continue
+            tilted = law.bins.nodes.lw[nodes] + theta * law.bins.nodes.gg[nodes]
+            log_m = np.logaddexp.reduce(tilted)
+            for j in (b - 1, b):
+                if 0 <= j < len(density):
+                    lw, gg = law.model.neuron.atoms(np.array([law.bins.cuts[j]]), theta)
+                    at = math.log(n * weights[i]) + float(np.logaddexp.reduce((lw + theta * gg).ravel())) - log_m
+                    density[j] = np.logaddexp(density[j], at)
+    j = int(np.argmin(density))
+    ks = np.array([sum(s.special[j:]) for s in law.sectors])
+    numbers = np.arange(ks.min(), ks.max() + 1)
+    return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
+
+
+def s_limit(model: Any) -> float:
+    """sup of s with K(s) finite."""
+    limit = model.neuron.theta_max
+    return math.sqrt(limit / model.variance_scale) if limit < math.inf else math.inf
+
+
+def chernoff(model: Any, level: float) -> tuple[Sector, Nodes]:
+    """The saddle of the whole law at level > 0, on rough nodes wide enough for its tilt."""
+    law, kappa = model.neuron, model.variance_scale
+    limit = law.theta_max
+    # Two scales at which the tilt begins to matter: on the typical neurons, and where theta g^2 comes near the prior's b w^2.
+    x = np.geomspace(law.scale, law.limit, 200)
+    ratio = np.max(law.atoms(x)[1], axis=1) / (x * x)
+    theta = min(4.0 / max(float(np.max(law.rough(0.0).gg)), 1e-300), 0.3 * law.b / max(float(np.max(ratio)), 1e-300))
+    for _ in range(300):
+        theta = min(theta, 0.5 * (limit + (theta / 3.0))) if limit < math.inf else theta
+        nodes = law.rough(theta)
+        bins = Bins(model, nodes, ())
+        s = math.sqrt(theta / kappa)
+        if sector_cgf(s, *bins.arguments(()))[1] > level:
+            return bins.solve(level, 0.7 * s, ()), nodes
+        theta *= 3.0
+    raise NoTiltError(f"level: no tilt reaches level {level:g}; only method='montecarlo' applies")
+
+
+def tilted_density(theta: float, nodes: Nodes) -> tuple[Array, Array]:
+    """(x, log tilted density of the coordinate), unnormalised, on rough nodes (one x may carry several)."""
+    x, index = np.unique(nodes.x, return_inverse=True)
+    tilted = nodes.lw + theta * nodes.gg
+    top = np.full(len(x), -np.inf)
+    np.maximum.at(top, index, tilted)
+    mass = np.zeros(len(x))
+    np.add.at(mass, index, np.exp(tilted - top[index]))
+    return x, top + np.log(mass) - np.log(np.gradient(x))
+
+
+def deepest_valley(x: Array, density: Array) -> tuple[float, float]:
+    """(depth in nats, place) of the deepest valley: the lower of the highest points on either side, less the valley."""
+    left, right = np.maximum.accumulate(density), np.maximum.accumulate(density[::-1])[::-1]
+    depth = np.minimum(left, right) - density
+    i = int(np.argmax(depth))
+    return float(depth[i]), float(x[i])
+
+
+def build(
+    model: Any, level: float, cuts: tuple[float, ...], rough: Nodes, guess: float, first: tuple[int, ...], order: int
+) -> SectorLaw:
+    """Sectors, saddles and nodes for the given cuts; the search for sectors starts at ``first`` with saddle ``guess``."""
+    coarse = Bins(model, rough, cuts)
+    sectors, _ = coarse.relevant(level, guess, first)
+    if len(sectors) > MAX_SECTORS:
+        return build(model, level, (), rough, guess, (), order)
+    nodes = fine_nodes(model, level, sectors, cuts, rough, order)
+    bins = Bins(model, nodes, cuts)
+    main = max(sectors, key=lambda s: s.log_bound(level))
+    kept, left_out = bins.relevant(level, main.s, main.special)
+    return SectorLaw(model, level, bins, tuple(kept), left_out, rough, order)
+
+
+def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
+    """The law in sectors at level > 0; ``variant`` 1 uses another cut and other nodes: a free error estimate."""
+    whole, rough = chernoff(model, level)
+    theta = model.variance_scale * whole.s**2
+    depth, cut = deepest_valley(*tilted_density(theta, rough))
+    order = 13 if variant else 16
+    if depth < 0.05:
+        return build(model, level, (), rough, whole.s, (), order)
+    cut *= 0.93 if variant else 1.0
+    tilted = rough.lw + theta * rough.gg
+    mass = np.exp(tilted - tilted.max())
+    share = float(np.sum(mass[rough.x >= cut]) / np.sum(mass))
+    return build(model, level, (cut,), rough, whole.s, (round(model.width * share),), order)
+
+
+def fine_nodes(model: Any, level: float, sectors: list[Sector], cuts: tuple[float, ...], rough: Nodes, order: int) -> Nodes:
+    """Quadrature nodes that serve the saddles and contours of all the given sectors."""
+    kappa, law = model.variance_scale, model.neuron
+    by_tilt = sorted(sectors, key=lambda s: s.s)
+    picked = (by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], max(sectors, key=lambda s: s.log_bound(level)))
+    tilts = np.array(sorted({0.0, *(kappa * s.s**2 for s in picked)}))
+    x_end = max(float(rough.edges[-1]), float(law.rough(float(tilts[-1])).edges[-1]))
+    return law.nodes(tilts, _checks(model, level, picked), cuts, x_end, order)  # type: ignore[no-any-return]
+
+
+def _checks(model: Any, level: float, sectors: tuple[Sector, ...]) -> NDArray[np.complex128]:
+    """Complex theta on the sectors' contours: near the saddle, and out to where the integrand has fallen to nothing (far out it
+    is the smallest weights that count, which only a small N ever sees)."""
+    out: list[complex] = []
+    kappa = model.variance_scale
+    for sector in {s.s: s for s in sectors}.values():
+        delta = 1.0 / math.sqrt(sector.cumulants[2])
+        far = max(45.0 / (0.35 * level), 40.0 * delta)
+        outer = np.geomspace(40.0 * delta, far, 1 + math.ceil(4.0 * math.log10(far / (40.0 * delta))))
+        for y in (0.0, 3.0 * delta, 9.0 * delta, *outer):
+            theta = kappa * complex(math.sqrt(sector.s**2 + 0.25 * y * y), y) ** 2
+            if theta.real < 0.0 and model.width * model.neuron.log_moment_below(theta.real) < -80.0:
+                break
+            out.append(theta)
+    return np.array(out)

@@ -1,0 +1,236 @@
+"""Reported errors are promises: every method's answer is as far from the truth as it says, or nearer, and its verdicts are right."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from mpmath import mp
+from problems import KNOWN_DISHONEST, PROBLEMS, Problem, problems
+from scipy import stats
+
+import ldt
+
+#: At N = d = 50, talk's network: the truth and how far the single saddle is off, silently, in nats.
+CLASSICAL = [(1.0, "-442.40921", 0.09), (0.1, "-51.2514", 3.5), (0.05, "-30.2326", 4.3), (0.02, "-15.4063", 2.6)]
+#: Regimes in which plain tilting has relative variances up to 300 a sample, and others.
+REGIMES = {
+    "20-100": (20, 100, 1.0, "concentrated", "-407.401109939114"),
+    "12-400": (12, 400, 1.0, "concentrated", "-656.717289880155"),
+    "50-50-0.05": (50, 50, 0.05, "concentrated", "-30.23258341793570583384"),
+    "50-50": (50, 50, 1.0, "concentrated", "-442.409210238833"),
+    "1-5": (1, 5, 1.0, "concentrated", "-22.967074581026"),
+    "1000-1000": (1000, 1000, 1.0, "concentrated", "-8985.565378297"),
+    "20-20-full": (20, 20, 1.0, "full", "-140.228295428941"),
+    "5-5-20": (5, 5, 20.0, "concentrated", "-2222.865188880959409145"),
+    "100-3-0.1": (100, 3, 0.1, "concentrated", "-4.119061707112179006451"),
+    "10000-10": (10**4, 10, 1.0, "concentrated", "-1376.112540246464239004"),
+}
+SEEDS = {"1000-1000": 8, "10000-10": 8}
+
+
+def test_nothing_is_known_to_be_dishonest() -> None:
+    assert not KNOWN_DISHONEST
+
+
+# -- exact -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.id)
+def test_exact(problem: Problem) -> None:
+    try:
+        result = problem.ask("exact")
+    except ldt.ConvergenceError:
+        pytest.skip("refuses, which is honest; accuracy is another test's")
+    assert 0.0 < result.error < math.inf
+    assert abs(mp.mpf(result.logp) - mp.mpf(problem.truth)) <= result.error
+    if result.status == "ok":
+        assert result.error <= 1e-8 * max(1.0, abs(result.logp))
+    assert result.detail.nodes == result.cost.nodes > 0
+
+
+def test_exact_error_grows_with_the_exponent() -> None:
+    """At log P ~ -4e8 a double has 6e-8 left: an error below its rounding would be a lie."""
+    model = ldt.AlignmentSum(50, 50)
+    errors = [ldt.tail(model, x, method="exact").error for x in (1.0, 100.0, 1e4)]
+    assert errors[0] < errors[1] < errors[2]
+    assert errors[2] >= 2.0**-53 * 4e8
+
+
+# -- saddle points ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.id)
+def test_saddlepoint(problem: Problem) -> None:
+    result = problem.ask("saddlepoint")
+    if result.status == "failed":
+        assert math.isnan(result.logp) and result.advice
+        return
+    assert result.error > 0.0
+    assert abs(result.logp - problem.log) <= result.error
+    assert result.detail.trusted == (result.status == "ok")
+    if result.status == "ok":
+        assert result.error < 0.5
+
+
+@pytest.mark.parametrize(("level", "truth", "off"), CLASSICAL)
+def test_classical_single_saddle(level: float, truth: str, off: float) -> None:
+    """Off by up to 4.3 nats where it looks fine by its own next order; the verdict fires and the stated error covers it."""
+    classical = ldt.tail(ldt.AlignmentSum(50, 50), level, method="saddlepoint", form="classical")
+    assert classical.detail.form == "classical"
+    assert classical.logp - float(truth) == pytest.approx(off, abs=0.06)
+    assert not classical.detail.trusted
+    assert classical.status == "warning" and "sectors" in classical.advice
+    assert abs(classical.logp - float(truth)) <= classical.error
+    sectors = ldt.tail(ldt.AlignmentSum(50, 50), level, method="saddlepoint")
+    assert abs(sectors.logp - float(truth)) <= sectors.error
+    assert abs(sectors.logp - float(truth)) < 0.3
+
+
+@pytest.mark.nojit
+def test_classical_is_trusted_where_it_holds() -> None:
+    result = ldt.tail(ldt.AlignmentSum(5, 5), 1.0, method="saddlepoint", form="classical")
+    assert result.detail.trusted and result.status == "ok"
+    assert abs(result.logp + 43.677729441837) <= result.error < 0.2
+
+
+@pytest.mark.parametrize("problem", problems("tail"), ids=lambda p: p.id)
+def test_classical_verdict(problem: Problem) -> None:
+    """Where it says it may be trusted, it is within its error; nowhere else need it be."""
+    result = problem.ask("saddlepoint", form="classical")
+    if result.status == "ok":
+        assert abs(result.logp - problem.log) <= result.error
+
+
+# -- importance sampling ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_importance_z_scores(regime: str) -> None:
+    n, d, level, overlap, truth = REGIMES[regime]
+    model = ldt.AlignmentSum(n, d, overlap=overlap)
+    seeds = SEEDS.get(regime, 24)
+    results = [ldt.tail(model, level, method="importance", samples=2000, rng=seed) for seed in range(seeds)]
+    z = np.array([(r.logp - float(truth)) / r.error for r in results])
+    # Mean 0 and variance 1, each with a false alarm in 10^4.
+    assert abs(z.mean()) * math.sqrt(seeds) < 3.9
+    low, high = stats.chi2.ppf([1e-4, 1 - 1e-4], seeds)
+    assert low < np.sum(z * z) < high
+    assert max(r.detail.relative_variance for r in results) < 10.0
+    for r in results:
+        assert r.error_kind == "stderr" and r.status == "ok"
+        assert r.detail.samples == r.cost.samples == sum(r.detail.drawn)
+        assert r.detail.ess == pytest.approx(1.0 / r.error**2, rel=0.05)
+        assert sum(r.detail.share) == pytest.approx(1.0)
+        assert r.error == pytest.approx(math.sqrt(r.detail.relative_variance / r.detail.samples), rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if p.width <= 10**4], ids=lambda p: p.id)
+def test_importance_everywhere(problem: Problem) -> None:
+    result = problem.ask("importance", samples=3000, rng=5)
+    assert abs(result.logp - problem.log) < 4.5 * result.error
+    assert result.detail.relative_variance < 10.0
+
+
+def test_importance_stops_at_the_error_asked_for() -> None:
+    for asked in (0.1, 0.02, 0.005):
+        result = ldt.tail(ldt.AlignmentSum(20, 20), 1.0, method="importance", relative_error=asked, rng=3)
+        assert result.status == "ok"
+        assert 0.3 * asked < result.error <= 1.05 * asked
+        assert abs(result.logp + 173.317221196939) < 4.5 * result.error
+
+
+def test_importance_density() -> None:
+    z = []
+    for seed in range(12):
+        result = ldt.logpdf(ldt.AlignmentSum(20, 100), 1.0, method="importance", samples=2000, rng=seed)
+        z.append((result.logp + 401.3912690386397264877) / result.error)
+    assert abs(np.mean(z)) * math.sqrt(12) < 3.9
+    assert np.sum(np.square(z)) < stats.chi2.ppf(1 - 1e-4, 12)
+
+
+def test_importance_with_few_samples_says_so() -> None:
+    """Two or ten samples are no estimate of a variance; an answer is fine, an unqualified one is not."""
+    for samples in (2, 10):
+        result = ldt.tail(ldt.AlignmentSum(20, 100), 1.0, method="importance", samples=samples, rng=1)
+        assert result.status == "warning" or abs(result.logp + 407.401109939114) < 6 * result.error
+        assert result.error > 0.0
+
+
+# -- plain Monte Carlo -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "d", "level", "truth"), [(100, 3, 0.1, -4.119061707112179), (50, 50, 1e-3, -1.328492273182382), (2, 5, 0.1, -4.755275303552012)])
+def test_montecarlo_covers(n: int, d: int, level: float, truth: float) -> None:
+    """The exact binomial interval misses in at most 5 % of 200 runs (23 misses are a chance of 1e-4)."""
+    model = ldt.AlignmentSum(n, d)
+    misses, scores = 0, []
+    for seed in range(200):
+        result = ldt.tail(model, level, method="montecarlo", samples=600, rng=seed)
+        low, high = result.detail.interval
+        misses += not (-math.inf if low is None else low) <= truth <= high
+        if math.isfinite(result.logp):
+            interval = stats.binomtest(result.detail.hits, 600).proportion_ci(0.95, "exact")
+            assert math.exp(high) == pytest.approx(interval.high, rel=1e-9)
+            assert math.exp(low) == pytest.approx(interval.low, rel=1e-9)
+            assert result.logp == pytest.approx(math.log(result.detail.hits / 600), abs=1e-12)
+            scores.append((math.exp(result.logp - truth) - 1.0) / result.error)
+        else:
+            assert result.status == "failed" and result.detail.hits == 0
+    assert misses <= 23
+    assert abs(np.mean(scores)) < 0.5
+
+
+def test_montecarlo_density() -> None:
+    z = []
+    for seed in range(40):
+        result = ldt.logpdf(ldt.AlignmentSum(5, 5), 0.1, method="montecarlo", samples=2000, rng=seed)
+        z.append((result.logp + 1.474894824340017550671) / result.error)
+    assert abs(np.mean(z)) * math.sqrt(40) < 3.9
+    assert np.sum(np.square(z)) < stats.chi2.ppf(1 - 1e-4, 40)
+
+
+def test_montecarlo_without_a_hit_fails_with_a_bound() -> None:
+    result = ldt.tail(ldt.AlignmentSum(50, 50), 1.0, method="montecarlo", samples=1000, rng=1)
+    assert result.status == "failed" and math.isnan(result.logp) and result.error == math.inf
+    assert result.detail.interval[0] is None
+    assert result.detail.interval[1] == pytest.approx(math.log(1 - 0.025 ** (1 / 1000)), rel=1e-9)
+    assert result.advice
+
+
+# -- mpmath ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dps", [5, 12, 25])
+def test_mpmath_error(dps: int) -> None:
+    with mp.workdps(40):
+        truth = mp.mpf("-1376.112540246464239004")
+        result = ldt.tail(ldt.AlignmentSum(10**4, 10), 1.0, method="mpmath", dps=dps)
+        assert abs(result.detail["logp"] - truth) <= result.detail["error"] + mp.mpf("1e-18")
+        assert result.detail["error"] <= mp.mpf(10) ** -dps
+        assert abs(result.logp - float(truth)) <= result.error
+
+
+# -- the rate -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("problem", [p for p in problems("tail") if p.width <= 10**5], ids=lambda p: p.id)
+def test_chernoff_bound(problem: Problem) -> None:
+    """P(A >= alpha) <= exp(-I(alpha)), and the non-convex rate is not below I by more than the log of the number of sectors."""
+    rate = ldt.rate(problem.model, problem.level)
+    assert problem.log <= -rate.convex + 1e-9 * max(1.0, rate.convex)
+    assert rate.nonconvex >= rate.convex - math.log(problem.width + 1.0) - 1e-9 * max(1.0, rate.convex)
+    assert -problem.log <= rate.nonconvex + 12.0 + 0.5 * math.log1p(rate.nonconvex)
+
+
+TABLE = [(20, 20, 167.932716), (100, 100, 884.223681), (1000, 1000, 8977.810622), (20, 100, 396.660270), (12, 400, 621.095950)]
+
+
+@pytest.mark.parametrize(("n", "d", "chernoff"), TABLE)
+def test_chernoff_values(n: int, d: int, chernoff: float) -> None:
+    """Values found by two independent programs before this package was written (docs/theory.md)."""
+    rate = ldt.rate(ldt.AlignmentSum(n, d), 1.0)
+    assert rate.convex == pytest.approx(chernoff, abs=6e-7)
+    assert rate.nonconvex > rate.convex

@@ -1,0 +1,65 @@
+"""Pictures: the axes carry the numbers of the result, labelled, with no display."""
+
+from __future__ import annotations
+
+import pytest
+
+import ldt
+
+pytest.importorskip("matplotlib")
+
+from ldt import plots
+
+
+@pytest.fixture(scope="module")
+def model() -> ldt.AlignmentSum:
+    return ldt.AlignmentSum(8, 8)
+
+
+def test_curve_and_gap(model: ldt.AlignmentSum) -> None:
+    levels = [0.5, 1.0, 1.5]
+    result = ldt.tail(model, levels, method="exact")
+    rates = [ldt.rate(model, x) for x in levels]
+    convex, whole = [r.convex for r in rates], [r.nonconvex for r in rates]
+    _, (upper, lower) = plots.figure_of(2)
+    assert plots.plot_curve(result, rate=convex, nonconvex=whole, density=-result.logp, ax=upper) is upper
+    assert list(upper.lines[0].get_ydata()) == list(-result.logp)
+    assert "nats" in upper.get_ylabel() and r"\alpha" in upper.get_xlabel() and upper.get_title() == model.name
+    plots.plot_gap(result, convex, nonconvex=whole, ax=lower)
+    assert min(lower.lines[1].get_ydata()) > 0.0  # Chernoff
+    assert min(lower.lines[2].get_ydata()) > 0.0  # the convex rate is the hull
+
+
+def test_specialised(model: ldt.AlignmentSum) -> None:
+    _, ax = plots.figure_of()
+    result = ldt.tail(model, 1.0, method="exact")
+    plots.plot_specialised(result, ax)
+    heights = [bar.get_height() for bar in ax.patches]
+    assert sum(heights) == pytest.approx(1.0, abs=1e-3)
+    assert ax.get_xlabel() and ax.get_ylabel()
+    linear = ldt.tail(ldt.AlignmentSum(8, 8, activation="linear", target=1), 1.0, method="exact")
+    with pytest.raises(ldt.ModelError, match="specialised"):
+        plots.plot_specialised(linear)
+
+
+@pytest.mark.parametrize("overlap", ["concentrated", "full"])
+def test_tilted_density(overlap: str) -> None:
+    _, ax = plots.figure_of()
+    plots.plot_tilted_density(ldt.tilted(ldt.AlignmentSum(8, 8, overlap=overlap), 1.0), ax)
+    assert ax.get_yscale() == "log"
+    x, y = ax.lines[0].get_data()
+    area = float((0.5 * (y[1:] + y[:-1]) * (x[1:] - x[:-1])).sum())
+    assert area == pytest.approx(1.0, abs=0.02)
+    assert "w" in ax.get_xlabel()
+
+
+def test_axes_are_made_when_none_are_given(model: ldt.AlignmentSum) -> None:
+    import matplotlib.pyplot as plt
+
+    before = plt.get_backend()
+    plt.switch_backend("agg")
+    try:
+        assert plots.plot_specialised(ldt.tail(model, 1.0, method="exact")).figure is plt.gcf()
+    finally:
+        plt.close("all")
+        plt.switch_backend(before)

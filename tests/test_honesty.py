@@ -162,7 +162,10 @@ def test_importance_with_few_samples_says_so() -> None:
 # -- plain Monte Carlo -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "d", "level", "truth"), [(100, 3, 0.1, -4.119061707112179), (50, 50, 1e-3, -1.328492273182382), (2, 5, 0.1, -4.755275303552012)])
+@pytest.mark.parametrize(
+    ("n", "d", "level", "truth"),
+    [(100, 3, 0.1, -4.119061707112179), (50, 50, 1e-3, -1.328492273182382), (2, 5, 0.1, -4.755275303552012)],
+)
 def test_montecarlo_covers(n: int, d: int, level: float, truth: float) -> None:
     """The exact binomial interval misses in at most 5 % of 200 runs (23 misses are a chance of 1e-4)."""
     model = ldt.AlignmentSum(n, d)

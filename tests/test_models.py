@@ -53,7 +53,10 @@ def test_overlap_from_its_definition(activation: Any, target: dict[int, float]) 
         assert abs(abs(found) - abs(direct)) < 3e-11 * (1 + abs(direct)), (w, rho)
 
 
-@pytest.mark.parametrize(("copy", "name", "target"), [(erf_copy, "erf", 3), (erf_copy, "erf", {1: 1.0, 3: 0.4}), (relu_copy, "relu", 2), (linear_copy, "linear", 1)])
+@pytest.mark.parametrize(
+    ("copy", "name", "target"),
+    [(erf_copy, "erf", 3), (erf_copy, "erf", {1: 1.0, 3: 0.4}), (relu_copy, "relu", 2), (linear_copy, "linear", 1)],
+)
 def test_computed_overlap_against_closed_form(copy: Any, name: str, target: Any) -> None:
     computed = ldt.AlignmentSum(3, 4, c="raw", target=target, activation=copy)
     closed = ldt.AlignmentSum(3, 4, c="raw", target=target, activation=name)
@@ -99,7 +102,8 @@ def test_cgf_derivatives(n: int, d: int, s: float) -> None:
     model = ldt.AlignmentSum(n, d)
     twin = twins.Twin(n, d, twins.erf_power(3))
     with mp.workdps(40):
-        truth = [mp.diff(lambda t: twins.free_cgf(twin, t), mp.mpf(s), order) if order else twins.free_cgf(twin, mp.mpf(s)) for order in range(5)]
+        truth = [twins.free_cgf(twin, mp.mpf(s))]
+        truth += [mp.diff(lambda t: twins.free_cgf(twin, t), mp.mpf(s), order) for order in range(1, 5)]
     found = model.cgf_derivatives(s, 4)
     assert model.cgf(s) == found[0]
     for order, (value, expected) in enumerate(zip(found, truth, strict=True)):
@@ -240,10 +244,13 @@ def test_bad_callables(index: int) -> None:
 
 
 MODEL = ldt.AlignmentSum(5, 5)
+TAKE_A_LEVEL = (ldt.logpdf, ldt.logsf, ldt.logcdf, ldt.rate, ldt.plan, ldt.tilted, ldt.sample_given, ldt.compare)
+BAD_LEVELS = (NAN, INF, -INF, "1.0", "one", None, True, np.True_, 1j, {}, object(), b"1")
+BAD_ARRAYS = ([1.0, NAN], [INF], ["a"], ["1"], [True, False], [[1.0], [1.0, 2.0]], [None], [1j])
+BAD_PRECISION = (0.0, -1.0, 1.0, NAN, "a", None, True)
 BAD_CALLS: list[tuple[str, Any]] = [
-    *(("level", lambda v=v: ldt.tail(MODEL, v)) for v in (NAN, INF, -INF, "1.0", "one", None, True, np.True_, 1j, {}, object(), b"1")),
-    *(("level", lambda v=v: ldt.tail(MODEL, v)) for v in ([1.0, NAN], [INF], ["a"], ["1"], [True, False], [[1.0], [1.0, 2.0]], [None], [1j])),
-    *(("level", lambda f=f: f(MODEL, NAN)) for f in (ldt.logpdf, ldt.logsf, ldt.logcdf, ldt.rate, ldt.plan, ldt.tilted, ldt.sample_given, ldt.compare)),
+    *(("level", lambda v=v: ldt.tail(MODEL, v)) for v in (*BAD_LEVELS, *BAD_ARRAYS)),
+    *(("level", lambda f=f: f(MODEL, NAN)) for f in TAKE_A_LEVEL),
     *(("level", lambda f=f: f(MODEL, "1")) for f in (ldt.rate, ldt.plan, ldt.tilted, ldt.sample_given)),
     ("level", lambda: ldt.tilted(MODEL, 0.0)),
     *(("method", lambda v=v: ldt.tail(MODEL, 1.0, method=v)) for v in ("Exact", "", None, 3, ["exact"])),
@@ -265,7 +272,7 @@ BAD_CALLS: list[tuple[str, Any]] = [
         }.items()
         for v in values
     ),
-    *(("relative_error", lambda v=v: ldt.tail(MODEL, 0.1, method="importance", relative_error=v)) for v in (0.0, -1.0, 1.0, NAN, "a", None, True)),
+    *(("relative_error", lambda v=v: ldt.tail(MODEL, 0.1, method="importance", relative_error=v)) for v in BAD_PRECISION),
     *(("size", lambda v=v: ldt.sample_given(MODEL, 1.0, v)) for v in (0, -1, 1.5, "3", True, 10**9)),
     *(("size", lambda v=v: ldt.tilted(MODEL, 1.0).rvs(v)) for v in (0, -1, 1.5, "3", True, 10**9)),
     *(("size", lambda v=v: MODEL.rvs(v)) for v in (0, -1, 1.5, "3", True)),

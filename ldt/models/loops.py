@@ -3,7 +3,8 @@
 Nodes are given as log weights ``lw`` (the log prior mass of the node) and ``gg`` = g^2.  ``deficit`` is what is missing from
 the prior mass to 1 (0 for the whole law, the specialised mass for the typical sector); with ``deficit`` >= 0 log M is formed
 as log1p(sum w expm1(theta g^2) - deficit), which keeps its relative accuracy when theta g^2 is tiny and N up to 1e12
-multiplies it.  ``deficit`` < 0 asks for the plain log-sum-exp (a sector of small mass).
+multiplies it (w expm1(a) as exp(log w + a) - w for a > 1: far nodes have tiny w and huge a).  ``deficit`` < 0, or a moment
+too large for squares in doubles, takes the plain log-sum-exp.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from ldt.numerics.compiled import compiled
 
 Array = NDArray[np.float64]
 
-#: Above this exponent expm1 would come near overflow; the shifted log-sum-exp is used instead.
-BIG = 500.0
+#: Above this exponent of a term, squares of M would come near overflow; the shifted log-sum-exp is used instead.
+BIG = 300.0
 
 
 @compiled
@@ -26,20 +27,20 @@ def log_moment(theta: float, lw: Array, gg: Array, deficit: float) -> tuple[floa
     """(log M, L', L'', L''', L'''') at real theta: log M and the cumulants of g^2 under the tilt."""
     n = lw.size
     top = -np.inf
-    big = 0.0
     for j in range(n):
         top = max(top, lw[j] + theta * gg[j])
-        big = max(big, theta * gg[j])
     z = 0.0
     m1 = 0.0
     excess = 0.0
-    direct = deficit >= 0.0 and big < BIG
+    direct = deficit >= 0.0 and top < BIG
     for j in range(n):
-        e = math.exp(lw[j] + theta * gg[j] - top)
+        a = theta * gg[j]
+        e = math.exp(lw[j] + a - top)
         z += e
         m1 += e * gg[j]
         if direct:
-            excess += math.exp(lw[j]) * math.expm1(theta * gg[j])
+            w = math.exp(lw[j])
+            excess += math.exp(lw[j] + a) - w if a > 1.0 else w * math.expm1(a)
     m1 /= z
     c2 = 0.0
     c3 = 0.0
@@ -62,22 +63,20 @@ def log_moment_complex(tr: float, ti: float, lw: Array, gg: Array, deficit: floa
     """log M at complex theta = tr + i ti, as (real, imaginary)."""
     n = lw.size
     top = -np.inf
-    big = 0.0
     for j in range(n):
         top = max(top, lw[j] + tr * gg[j])
-        big = max(big, tr * gg[j])
     re = 0.0
     im = 0.0
-    if deficit >= 0.0 and big < BIG:
+    if deficit >= 0.0 and top < BIG:
         for j in range(n):
             a = tr * gg[j]
             b = ti * gg[j]
             w = math.exp(lw[j])
             half = math.sin(0.5 * b)
-            grow = math.expm1(a)
+            grow = math.exp(lw[j] + a) - w if a > 1.0 else w * math.expm1(a)
             # exp(a + ib) - 1 = expm1(a) cos b + (cos b - 1) + i exp(a) sin b
-            re += w * (grow * math.cos(b) - 2.0 * half * half)
-            im += w * (grow + 1.0) * math.sin(b)
+            re += grow * math.cos(b) - 2.0 * w * half * half
+            im += (grow + w) * math.sin(b)
         re -= deficit
         if re > -0.5:
             # log|1 + z| = log1p(2 Re z + |z|^2)/2

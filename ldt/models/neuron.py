@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -345,10 +346,11 @@ class NeuronLaw:
         return self._flat(done, tilts, cuts, edges)
 
     def _first_edges(self, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int) -> Array:
-        """Panels of about two standard deviations, halving towards 0 until |theta| g^2 <= 1 there (far out on a contour only the
-        smallest overlaps count), with the cuts among the edges."""
+        """Panels of about two standard deviations, wider far out, where only a plateau or a lone well can be (40 standard deviations
+        are still sampled finely enough not to miss a well), and halving towards 0 until |theta| g^2 <= 1 there (far out on
+        a contour only the smallest overlaps count), with the cuts among the edges."""
         width = (2.0 if order == ORDER else 1.7) * self.scale
-        edges = np.append(np.arange(0.0, x_end, width), x_end)
+        edges = np.array([*_growing(width, x_end), x_end])
         ball, _, gg = self._small_ball
         x = float(ball[max(int(np.searchsorted(gg * np.max(np.abs(points)), 1.0)) - 1, 0)])
         if x < 0.5 * width:
@@ -419,6 +421,14 @@ class NeuronLaw:
         if self.model.overlap == "concentrated":
             return w, np.full(shape, self.model.weight_variance)
         return w, random.gamma(self.a, 1.0 / self.b, shape)
+
+
+def _growing(width: float, end: float) -> Iterator[float]:
+    """0, width, 2 width, ... below end, in steps that grow to a twentieth of the position and at most 20 width."""
+    x = 0.0
+    while x < end:
+        yield x
+        x += min(max(width, 0.05 * x), 20.0 * width)
 
 
 def _parts(x: Array, cuts: tuple[float, ...]) -> list[NDArray[np.bool_]]:

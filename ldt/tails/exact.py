@@ -117,7 +117,7 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
 
     ConvergenceError where the sums do not decay or lose every digit.
     """
-    step, q = 0.12, 0.5
+    step, q = 0.08, 0.5
     law, first = _inverted(sector_law(model, float(level)), density=density, q=q, step=step)
     other, second = _inverted(sector_law(model, float(level), variant=1), density=density, q=0.35, step=step / 1.31)
     for _ in range(4):

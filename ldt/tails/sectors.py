@@ -101,10 +101,14 @@ class Bins:
             n and e for n, e in zip((n0, *special), self.empty, strict=True)
         )
 
+    def bounded(self, special: tuple[int, ...]) -> bool:
+        """Whether no neuron is in the last bin, which alone reaches out to infinity: then every tilt exists."""
+        return bool(special) and special[-1] == 0
+
     def solve(self, level: float, guess: float, special: tuple[int, ...]) -> Sector:
         """The sector with its saddle at ``level``."""
         args = self.arguments(special)
-        s = saddle(level, guess, s_limit(self.model), *args)
+        s = saddle(level, guess, math.inf if self.bounded(special) else s_limit(self.model), *args)
         if not math.isfinite(s):
             raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
         return Sector(special, s, sector_cgf(s, *args), log_multinomial(self.model.width, special))
@@ -214,8 +218,11 @@ def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:
                     lw, gg = law.model.neuron.atoms(np.array([law.bins.cuts[j]]), theta)
                     at = math.log(n * weights[i]) + float(np.logaddexp.reduce((lw + theta * gg).ravel())) - log_m
                     density[j] = np.logaddexp(density[j], at)
-    j = int(np.argmin(density))
-    ks = np.array([sum(s.special[j:]) for s in law.sectors])
+    beyond = np.array([[sum(s.special[j:]) for s in law.sectors] for j in range(len(density))])
+    # A cut that no neuron is ever beyond parts nothing.
+    empty = beyond @ weights < 1e-6
+    j = int(np.argmin(np.where(empty & ~empty.all(), np.inf, density)))
+    ks = beyond[j]
     numbers = np.arange(ks.min(), ks.max() + 1)
     return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
 
@@ -246,14 +253,15 @@ def chernoff(model: Any, level: float) -> tuple[Sector, Nodes]:
 
 
 def tilted_density(theta: float, nodes: Nodes) -> tuple[Array, Array]:
-    """(x, log tilted density of the coordinate), unnormalised, on rough nodes (one x may carry several)."""
+    """(x, log tilted density of log x, unnormalised) on rough nodes (one x may carry several).  In log x a wide plateau, which an
+    unbounded overlap has near the end of its tilts, is a well as much as a peak is."""
     x, index = np.unique(nodes.x, return_inverse=True)
     tilted = nodes.lw + theta * nodes.gg
     top = np.full(len(x), -np.inf)
     np.maximum.at(top, index, tilted)
     mass = np.zeros(len(x))
     np.add.at(mass, index, np.exp(tilted - top[index]))
-    return x, top + np.log(mass) - np.log(np.gradient(x))
+    return x, top + np.log(mass) - np.log(np.gradient(np.log(x)))
 
 
 def deepest_valley(x: Array, density: Array) -> tuple[float, float]:
@@ -272,8 +280,7 @@ def build(
     sectors, _ = coarse.relevant(level, guess, first)
     if len(sectors) > MAX_SECTORS:
         return build(model, level, (), rough, guess, (), order)
-    nodes = fine_nodes(model, level, sectors, cuts, rough, order)
-    bins = Bins(model, nodes, cuts)
+    bins = Bins(model, fine_nodes(coarse, level, sectors, order), cuts)
     main = max(sectors, key=lambda s: s.log_bound(level))
     kept, left_out = bins.relevant(level, main.s, main.special)
     return SectorLaw(model, level, bins, tuple(kept), left_out, rough, order)
@@ -294,14 +301,17 @@ def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
     return build(model, level, (cut,), rough, whole.s, (round(model.width * share),), order)
 
 
-def fine_nodes(model: Any, level: float, sectors: list[Sector], cuts: tuple[float, ...], rough: Nodes, order: int) -> Nodes:
-    """Quadrature nodes that serve the saddles and contours of all the given sectors."""
-    kappa, law = model.variance_scale, model.neuron
+def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int) -> Nodes:
+    """Quadrature nodes that serve the saddles and contours of all the given sectors, found on rough ``bins``."""
+    model, law = bins.model, bins.model.neuron
     by_tilt = sorted(sectors, key=lambda s: s.s)
     picked = (by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], max(sectors, key=lambda s: s.log_bound(level)))
-    tilts = np.array(sorted({0.0, *(kappa * s.s**2 for s in picked)}))
-    x_end = max(float(rough.edges[-1]), float(law.rough(float(tilts[-1])).edges[-1]))
-    return law.nodes(tilts, _checks(model, level, picked), cuts, x_end, order)  # type: ignore[no-any-return]
+    tilts = np.array(sorted({0.0, *(model.variance_scale * s.s**2 for s in picked)}))
+    x_end = float(bins.nodes.edges[-1])
+    outer = [s.s for s in sectors if not bins.bounded(s.special)]
+    if outer:
+        x_end = max(x_end, float(law.rough(model.variance_scale * max(outer) ** 2).edges[-1]))
+    return law.nodes(tilts, _checks(model, level, picked), bins.cuts, x_end, order)  # type: ignore[no-any-return]
 
 
 def _checks(model: Any, level: float, sectors: tuple[Sector, ...]) -> NDArray[np.complex128]:

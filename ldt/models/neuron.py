@@ -51,6 +51,10 @@ class Nodes(NamedTuple):
     edges: Array
 
 
+#: Points theta on a sector's contour, and for each bin whether the sector has neurons in it.
+Contour = tuple[NDArray[np.complex128], NDArray[np.bool_]]
+
+
 class _Panels(NamedTuple):
     """Gauss-Legendre panels [lo, hi]: nodes ``x`` (panel, node), log mass and g^2 (panel, node, inner node)."""
 
@@ -307,14 +311,16 @@ class NeuronLaw:
         m = lw.shape[1]
         return Nodes(np.repeat(x, m), lw.ravel(), gg.ravel(), np.array([0.0, x_end]))
 
-    def nodes(self, tilts: Array, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int = ORDER) -> Nodes:
-        """Nodes on which M is accurate for real ``tilts`` and the complex ``points``; the ``cuts`` become panel edges.
+    def nodes(self, tilts: Array, contours: list[Contour], cuts: tuple[float, ...], x_end: float, order: int = ORDER) -> Nodes:
+        """Nodes on which M is accurate for real ``tilts`` and on the ``contours``; the ``cuts`` become panel edges.
 
         Panels are kept by prior mass and by tilted mass, bin by bin, and halved until both halves agree
-        with the whole to 2e-14 of the bin's M.  ``points`` holds contours one after another, each starting on the real axis.
+        with the whole to 2e-14 of the bin's M.  A contour is (complex theta, starting on the real axis; which bins it needs).
         ConvergenceError after 30 halvings.
         """
         theta = float(np.max(tilts)) if len(tilts) else 0.0
+        points = np.concatenate([t for t, _ in contours])
+        needed = np.repeat([used for _, used in contours], [len(t) for t, _ in contours], axis=0)
         edges = self._first_edges(points, cuts, x_end, order)
         lo, hi = edges[:-1], edges[1:]
         if self.kind == "wr":  # few nodes first: the empty panels of a two-dimensional law are many and dear
@@ -323,18 +329,21 @@ class NeuronLaw:
         panels = self._panels(lo, hi, theta, order)
         panels = panels.take(self._kept(panels, tilts, cuts))
         tops = np.full((len(points), len(cuts) + 1), -np.inf)
-        # The exponent theta g^2 is known to the relative error of g: no quadrature can be asked for more than that.
-        reach = [2e-14 + 16.0 * self.g_error * abs(t) * float(np.max(panels.gg)) for t in points]
         done: list[_Panels] = []
         for _ in range(30):
             middle = 0.5 * (panels.lo + panels.hi)
             left, right = self._panels(panels.lo, middle, theta, order), self._panels(middle, panels.hi, theta, order)
             place = panels.place(cuts)
+            largest = np.max(panels.gg, axis=(1, 2))
             tops = np.maximum(tops, self._scales(left.join(right), points, cuts))
             bad = np.zeros(len(middle), dtype=bool)
-            for t, row, tol in zip(points, tops, reach, strict=True):
+            for t, row, used in zip(points, tops, needed, strict=True):
                 whole, halves = panels.sums(t, row[place]), left.sums(t, row[place]) + right.sums(t, row[place])
-                bad |= np.abs(whole - halves) > tol * np.maximum(np.abs(whole), 1e-3)
+                # The exponent theta g^2, where its exponential counts, is known to the relative error of g, and no quadrature can
+                # be asked for more than that.
+                exponent = abs(t) * (np.minimum(largest, -60.0 / t.real) if t.real < 0.0 else largest)
+                tol = 2e-14 + 16.0 * self.g_error * exponent
+                bad |= used[place] & (np.abs(whole - halves) > tol * np.maximum(np.abs(whole), 1e-3))
             done.append(panels.take(~bad))
             if not bad.any():
                 break
@@ -412,7 +421,7 @@ class NeuronLaw:
     def moments(self, order: int) -> tuple[float, ...]:
         """(1, E g^2, E g^4, ...) under the prior, to quadrature accuracy."""
         x_end = 14.0 * self.scale if self.kind != "v" else 20.0 * self.scale
-        nodes = self.nodes(np.array([0.0]), np.array([0.0 + 0.0j]), (), x_end)
+        nodes = self.nodes(np.array([0.0]), [real_contour(0.0)], (), x_end)
         return tuple(float(np.sum(np.exp(nodes.lw) * nodes.gg**k)) for k in range(order + 1))
 
     def prior_draw(self, shape: tuple[int, ...], random: np.random.Generator) -> tuple[Array, Array]:
@@ -421,6 +430,11 @@ class NeuronLaw:
         if self.model.overlap == "concentrated":
             return w, np.full(shape, self.model.weight_variance)
         return w, random.gamma(self.a, 1.0 / self.b, shape)
+
+
+def real_contour(theta: float) -> Contour:
+    """The one point theta, for a law in one bin."""
+    return np.array([complex(theta)]), np.array([True])
 
 
 def _growing(width: float, end: float) -> Iterator[float]:
@@ -455,6 +469,6 @@ def cgf_derivatives(model: Any, s: float) -> tuple[float, ...]:
     if theta >= law.theta_max:
         raise NoTiltError(f"s: E exp(sA) is infinite for |s| >= {math.sqrt(law.theta_max / model.variance_scale):.6g}")
     rough = law.rough(theta)
-    nodes = law.nodes(np.array([0.0, theta]), np.array([theta + 0.0j]), (), float(rough.edges[-1]))
+    nodes = law.nodes(np.array([0.0, theta]), [real_contour(theta)], (), float(rough.edges[-1]))
     return chain_rule(s, model.variance_scale, [(float(model.width), log_moment(theta, nodes.lw, nodes.gg, 0.0))])
 

@@ -78,13 +78,12 @@ def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion
     """One evaluation of log P (or log p) on the curve ``q`` with trapezoid step ``step``."""
     values, noises, exponent, nodes, decayed = [], [], 0.0, 0, True
     for sector in law.sectors:
-        delta = min(1.0 / math.sqrt(sector.cumulants[2]), sector.s)
         args = law.bins.arguments(sector.special)
-        scale, value, noise, used, last = contour_sum(law.level, density, sector.s, q, delta, step, MAX_NODES, *args)
+        scale, value, noise, used, last = contour_sum(law.level, density, sector.s, q, sector.delta, step, MAX_NODES, *args)
         nodes += int(used)
         decayed &= bool(last < 1e-15)
         values.append((sector.log_weight + scale, value))
-        noises.append(sector.log_weight + scale + math.log(noise))
+        noises.append(sector.log_weight + scale + math.log(noise + law.hidden(sector, step) * abs(value)))
         exponent = max(exponent, abs(sector.cumulants[0]) + abs(sector.s * law.level) + abs(sector.log_weight))
     # Signed values: the noise of a negligible sector may come out negative, and must not be lost or turned into NaN.
     top = max(a for a, _ in values)

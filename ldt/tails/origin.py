@@ -34,7 +34,7 @@ def log_density_at_zero(model: Any) -> tuple[float, float]:
     far = -kappa * np.exp(2.0 * np.linspace(math.log(scale) - 2.0, last, 40))
     values = []
     for quadrature, step in ((16, 0.05), (13, 0.031)):
-        nodes = law.nodes(np.array([0.0]), far.astype(complex), (), float(law.rough(0.0).edges[-1]), quadrature)
+        nodes = law.nodes(np.array([0.0]), [(far.astype(complex), np.array([True]))], (), float(law.rough(0.0).edges[-1]), quadrature)
         u = np.arange(first, last, step)
         logs = np.array([x + n * log_moment(-kappa * math.exp(2.0 * x), nodes.lw, nodes.gg, 0.0)[0] for x in u])
         logs[-1] += math.log(0.5 + 1.0 / (decay * step))

@@ -128,7 +128,7 @@ def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
         scores = []
         for sector, weight in zip(now.law.sectors, now.weights, strict=True):
             following = min(saddle_value(sector, level, density)[1], 1e3)
-            scores.append(weight * (following + now.law.valley(sector)[0]) if weight > 1e-4 else 0.0)
+            scores.append(weight * (following + max((v.depth for v in now.law.valleys(sector)), default=0.0)) if weight > 1e-4 else 0.0)
         if max(scores) < GOAL:
             return now
         finer = now.law.refine(now.law.sectors[int(np.argmax(scores))])

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,13 @@ class Sector:
     def k(self) -> int:
         """Number of specialised neurons."""
         return sum(self.special)
+
+    @property
+    def delta(self) -> float:
+        """The scale on which the integrand varies near the saddle.  Higher cumulants count: a far well that is about to take over
+        adds a small part to K, of a scale of its own."""
+        _, _, k2, k3, k4 = self.cumulants
+        return min(self.s, 1.0 / math.sqrt(k2), k2 / max(abs(k3), 1e-300), math.sqrt(k2 / max(abs(k4), 1e-300)))
 
     def log_bound(self, level: float) -> float:
         """log of the Chernoff bound: multiplicity times exp(K(s) - s level)."""
@@ -156,6 +163,15 @@ def _neighbours(at: tuple[int, ...]) -> list[tuple[int, ...]]:
     return out
 
 
+class Valley(NamedTuple):
+    """A valley of a sector's tilted density: depth in nats, place, and of the lighter side the neurons and the exponent theta g^2."""
+
+    depth: float
+    place: float
+    neurons: float
+    exponent: float
+
+
 @dataclass(frozen=True)
 class SectorLaw:
     """The law of A in sectors at one level, on nodes that serve every sector; ``left_out``: log bound on the rest, relative."""
@@ -168,27 +184,44 @@ class SectorLaw:
     rough: Nodes
     order: int
 
-    def valley(self, sector: Sector) -> tuple[float, float]:
-        """(depth in nats, place) of the deepest valley of the sector's tilted density, over the bins that hold neurons."""
+    def valleys(self, sector: Sector) -> list[Valley]:
+        """The deepest valley of the sector's tilted density in each bin that holds neurons and has one."""
         theta = self.model.variance_scale * sector.s**2
         counts = (self.model.width - sector.k, *sector.special)
-        edges = (0.0, *self.bins.cuts, math.inf)
-        best, cut = 0.0, math.nan
         x, density = tilted_density(theta, self.rough)
-        for n, lo, hi in zip(counts, edges[:-1], edges[1:], strict=True):
-            inside = (x > lo) & (x < hi)
-            if n == 0 or inside.sum() < 3:
+        rough = [0, *np.searchsorted(x, self.bins.cuts), len(x)]
+        nodes = self.bins.nodes
+        found = []
+        for b, n in enumerate(counts):
+            inside = slice(rough[b], rough[b + 1])
+            if n == 0 or len(x[inside]) < 3:
                 continue
-            depth, at = deepest_valley(x[inside], density[inside])
-            if depth > best:
-                best, cut = depth, at
-        return best, cut
+            depth, at = deepest_valley(density[inside])
+            if depth < VALLEY:
+                continue
+            place = float(x[inside][at])
+            first, last = self.bins.start[b], self.bins.start[b + 1]
+            middle = min(max(int(np.searchsorted(nodes.x, place)), first), last)
+            tilted = nodes.lw + theta * nodes.gg
+            low, high = (float(np.logaddexp.reduce(tilted[part])) for part in (slice(first, middle), slice(middle, last)))
+            minor = slice(first, middle) if low < high else slice(middle, last)
+            exponent = theta * float(nodes.gg[minor][np.argmax(tilted[minor])]) if minor.start < minor.stop else 0.0
+            found.append(Valley(depth, place, n * math.exp(min(low, high) - float(np.logaddexp(low, high))), exponent))
+        return found
+
+    def hidden(self, sector: Sector, step: float) -> float:
+        """What the contour sum cannot see, relative to the sector: a second well of the tilted law that holds lambda << 1 neurons adds
+        lambda exp(E (s/s0)^2) to K, of phase rate 2 E/s0 and height falling as exp(-E (y/s0)^2).  Nodes, ``step`` y apart at y, follow
+        it while the phase turns by less than 2 pi between them; its height at that point is the error."""
+        valleys = [v for v in self.valleys(sector) if v.exponent > 0.0]
+        return max((min(1.0, v.neurons) * math.exp(-7.0 / (v.exponent * step * step)) for v in valleys), default=0.0)
 
     def refine(self, sector: Sector) -> SectorLaw | None:
         """The law cut once more, at the deepest valley of the tilted density of ``sector``; None where it has none."""
-        depth, cut = self.valley(sector)
-        if depth < VALLEY:
+        valleys = self.valleys(sector)
+        if not valleys:
             return None
+        cut = max(valleys).place
         place = int(np.searchsorted(self.bins.cuts, cut))
         main = max(self.sectors, key=lambda s: s.log_bound(self.level))
         first = (*main.special[:place], 0, *main.special[place:])
@@ -264,12 +297,12 @@ def tilted_density(theta: float, nodes: Nodes) -> tuple[Array, Array]:
     return x, top + np.log(mass) - np.log(np.gradient(np.log(x)))
 
 
-def deepest_valley(x: Array, density: Array) -> tuple[float, float]:
-    """(depth in nats, place) of the deepest valley: the lower of the highest points on either side, less the valley."""
+def deepest_valley(density: Array) -> tuple[float, int]:
+    """(depth in nats, index) of the deepest valley: the lower of the highest points on either side, less the valley."""
     left, right = np.maximum.accumulate(density), np.maximum.accumulate(density[::-1])[::-1]
     depth = np.minimum(left, right) - density
     i = int(np.argmax(depth))
-    return float(depth[i]), float(x[i])
+    return float(depth[i]), i
 
 
 def build(
@@ -290,11 +323,12 @@ def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
     """The law in sectors at level > 0; ``variant`` 1 uses another cut and other nodes: a free error estimate."""
     whole, rough = chernoff(model, level)
     theta = model.variance_scale * whole.s**2
-    depth, cut = deepest_valley(*tilted_density(theta, rough))
+    x, density = tilted_density(theta, rough)
+    depth, at = deepest_valley(density)
     order = 13 if variant else 16
     if depth < 0.05:
         return build(model, level, (), rough, whole.s, (), order)
-    cut *= 0.93 if variant else 1.0
+    cut = float(x[at]) * (0.93 if variant else 1.0)
     tilted = rough.lw + theta * rough.gg
     mass = np.exp(tilted - tilted.max())
     share = float(np.sum(mass[rough.x >= cut]) / np.sum(mass))
@@ -302,30 +336,37 @@ def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
 
 
 def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int) -> Nodes:
-    """Quadrature nodes that serve the saddles and contours of all the given sectors, found on rough ``bins``."""
+    """Quadrature nodes that serve the saddles and contours of all the given sectors, found on rough ``bins``.
+
+    They are made for the sectors of extreme and middle tilt, for the heaviest, and for the heaviest with a neuron in each bin.
+    """
     model, law = bins.model, bins.model.neuron
     by_tilt = sorted(sectors, key=lambda s: s.s)
-    picked = (by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], max(sectors, key=lambda s: s.log_bound(level)))
-    tilts = np.array(sorted({0.0, *(model.variance_scale * s.s**2 for s in picked)}))
+    by_weight = sorted(sectors, key=lambda s: s.log_bound(level), reverse=True)
+    picked = [by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], by_weight[0]]
+    for b in range(len(bins.cuts)):
+        picked += [s for s in by_weight if s.special[b]][:1]
+    picked = list({s.special: s for s in picked}.values())
     x_end = float(bins.nodes.edges[-1])
     outer = [s.s for s in sectors if not bins.bounded(s.special)]
     if outer:
         x_end = max(x_end, float(law.rough(model.variance_scale * max(outer) ** 2).edges[-1]))
-    return law.nodes(tilts, _checks(model, level, picked), bins.cuts, x_end, order)  # type: ignore[no-any-return]
+    tilts = np.array(sorted({0.0, *(model.variance_scale * s.s**2 for s in picked)}))
+    checks = [(_contour(model, level, s), np.array([model.width > s.k, *(n > 0 for n in s.special)])) for s in picked]
+    return law.nodes(tilts, checks, bins.cuts, x_end, order)  # type: ignore[no-any-return]
 
 
-def _checks(model: Any, level: float, sectors: tuple[Sector, ...]) -> NDArray[np.complex128]:
-    """Complex theta on the sectors' contours: near the saddle, and out to where the integrand has fallen to nothing (far out it
+def _contour(model: Any, level: float, sector: Sector) -> NDArray[np.complex128]:
+    """Complex theta on the sector's contour: near the saddle, and out to where the integrand has fallen to nothing (far out it
     is the smallest weights that count, which only a small N ever sees)."""
     out: list[complex] = []
     kappa = model.variance_scale
-    for sector in {s.s: s for s in sectors}.values():
-        delta = 1.0 / math.sqrt(sector.cumulants[2])
-        far = max(45.0 / (0.35 * level), 40.0 * delta)
-        outer = np.geomspace(40.0 * delta, far, 1 + math.ceil(4.0 * math.log10(far / (40.0 * delta))))
-        for y in (0.0, 3.0 * delta, 9.0 * delta, *outer):
-            theta = kappa * complex(math.sqrt(sector.s**2 + 0.25 * y * y), y) ** 2
-            if theta.real < 0.0 and model.width * model.neuron.log_moment_below(theta.real) < -80.0:
-                break
-            out.append(theta)
+    delta = sector.delta
+    far = max(45.0 / (0.35 * level), 40.0 * delta)
+    outer = np.geomspace(40.0 * delta, far, 1 + math.ceil(4.0 * math.log10(far / (40.0 * delta))))
+    for y in (0.0, 3.0 * delta, 9.0 * delta, *outer):
+        theta = kappa * complex(math.sqrt(sector.s**2 + 0.25 * y * y), y) ** 2
+        if theta.real < 0.0 and model.width * model.neuron.log_moment_below(theta.real) < -80.0:
+            break
+        out.append(theta)
     return np.array(out)

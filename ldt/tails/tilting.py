@@ -103,7 +103,7 @@ class Mixture:
 
 
 class BinSampler:
-    """Draws of one neuron from the tilted density in lo <= |x| < min(hi, end); ``end``: where no tilt at this level has mass left.
+    """Draws of one neuron from the tilted density in lo <= |x| < hi, or out to where no mass is left (at least ``end``).
 
     ``tilt`` (not for two-dimensional overlaps): another function of g^2 in place of theta g^2, drawn from in
     mixture with it; ``count`` neurons will be drawn at a time.
@@ -114,7 +114,8 @@ class BinSampler:
         tilt: Callable[[Array], Array] | None = None,
     ) -> None:  # fmt: skip
         self.law, self.theta = law, theta
-        hi = min(hi, max(end, float(law.rough(theta).edges[-1]), lo + 4.0 * law.scale))
+        if hi == math.inf:
+            hi = max(end, float(law.rough(theta).edges[-1]), lo + 4.0 * law.scale)
         self.table: Table | Mixture = self._table(lo, hi, None)
         if tilt is not None:
             self.table = Mixture(self._table(lo, hi, tilt), self._table(lo, hi, None), 1.0 - DEFENCE)

@@ -16,7 +16,7 @@ has two wells; it is then cut again at the valley between them (``refine``), unt
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,8 @@ SECTOR_DROP = 45.0
 MAX_SECTORS = 600
 #: A valley of the tilted density shallower than this (nats) is no reason for a cut.
 VALLEY = 0.5
+#: Fewer neurons than this beyond a cut, and the cut is too far out.
+IDLE = 1e-3
 
 
 def log_binomial(n: int, k: int) -> float:
@@ -164,12 +166,14 @@ def _neighbours(at: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 class Valley(NamedTuple):
-    """A valley of a sector's tilted density: depth in nats, place, and of the lighter side the neurons and the exponent theta g^2."""
+    """A valley of a sector's tilted density: depth in nats, place, and of the lighter side the neurons, the exponent theta g^2, and
+    whether it is the outward side."""
 
     depth: float
     place: float
     neurons: float
     exponent: float
+    outward: bool
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,8 @@ class SectorLaw:
             low, high = (float(np.logaddexp.reduce(tilted[part])) for part in (slice(first, middle), slice(middle, last)))
             minor = slice(first, middle) if low < high else slice(middle, last)
             exponent = theta * float(nodes.gg[minor][np.argmax(tilted[minor])]) if minor.start < minor.stop else 0.0
-            found.append(Valley(depth, place, n * math.exp(min(low, high) - float(np.logaddexp(low, high))), exponent))
+            neurons = n * math.exp(min(low, high) - float(np.logaddexp(low, high)))
+            found.append(Valley(depth, place, neurons, exponent, high <= low))
         return found
 
     def hidden(self, sector: Sector, step: float) -> float:
@@ -221,12 +226,32 @@ class SectorLaw:
         valleys = self.valleys(sector)
         if not valleys:
             return None
-        cut = max(valleys).place
-        place = int(np.searchsorted(self.bins.cuts, cut))
+        cut = self._innermost(sector, max(valleys))
         main = max(self.sectors, key=lambda s: s.log_bound(self.level))
-        first = (*main.special[:place], 0, *main.special[place:])
-        cuts = (*self.bins.cuts[:place], cut, *self.bins.cuts[place:])
-        return build(self.model, self.level, cuts, self.rough, main.s, first, self.order)
+        cuts, place = self._with(cut)
+        return build(self.model, self.level, cuts, self.rough, main.s, (*main.special[:place], 0, *main.special[place:]), self.order)
+
+    def _with(self, cut: float) -> tuple[tuple[float, ...], int]:
+        """The cuts with one more, and its place among them."""
+        place = int(np.searchsorted(self.bins.cuts, cut))
+        return (*self.bins.cuts[:place], cut, *self.bins.cuts[place:]), place
+
+    def _innermost(self, sector: Sector, valley: Valley) -> float:
+        """Where to cut for this valley.  A cut beyond which next to no neuron is (IDLE) only lets the tilt pile up against it, with a
+        new valley further in: then the innermost of these is the place."""
+        cut = valley.place
+        while valley.outward and valley.neurons < IDLE:
+            cuts, place = self._with(cut)
+            bins = Bins(self.model, self.rough, cuts)
+            inner = replace(self, bins=bins)
+            found = bins.solve(self.level, sector.s, (*sector.special[:place], 0, *sector.special[place:]))
+            low = cuts[place - 1] if place else 0.0
+            further = [v for v in inner.valleys(found) if low < v.place < cut]
+            if not further:
+                break
+            valley = further[0]
+            cut = valley.place
+        return cut
 
 
 def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:

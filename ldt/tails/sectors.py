@@ -200,10 +200,10 @@ class SectorLaw:
             inside = slice(rough[b], rough[b + 1])
             if n == 0 or len(x[inside]) < 3:
                 continue
-            depth, at = deepest_valley(density[inside])
-            if depth < VALLEY:
+            deepest = deepest_valley(x[inside], density[inside], VALLEY)
+            if deepest is None:
                 continue
-            place = float(x[inside][at])
+            place = float(x[inside][deepest[1]])
             first, last = self.bins.start[b], self.bins.start[b + 1]
             middle = min(max(int(np.searchsorted(nodes.x, place)), first), last)
             tilted = nodes.lw + theta * nodes.gg
@@ -211,7 +211,7 @@ class SectorLaw:
             minor = slice(first, middle) if low < high else slice(middle, last)
             exponent = theta * float(nodes.gg[minor][np.argmax(tilted[minor])]) if minor.start < minor.stop else 0.0
             neurons = n * math.exp(min(low, high) - float(np.logaddexp(low, high)))
-            found.append(Valley(depth, place, neurons, exponent, high <= low))
+            found.append(Valley(deepest[0], place, neurons, exponent, high <= low))
         return found
 
     def hidden(self, sector: Sector, step: float) -> float:
@@ -311,23 +311,27 @@ def chernoff(model: Any, level: float) -> tuple[Sector, Nodes]:
 
 
 def tilted_density(theta: float, nodes: Nodes) -> tuple[Array, Array]:
-    """(x, log tilted density of log x, unnormalised) on rough nodes (one x may carry several).  In log x a wide plateau, which an
-    unbounded overlap has near the end of its tilts, is a well as much as a peak is."""
+    """(x, log tilted density of the coordinate), unnormalised, on rough nodes (one x may carry several)."""
     x, index = np.unique(nodes.x, return_inverse=True)
     tilted = nodes.lw + theta * nodes.gg
     top = np.full(len(x), -np.inf)
     np.maximum.at(top, index, tilted)
     mass = np.zeros(len(x))
     np.add.at(mass, index, np.exp(tilted - top[index]))
-    return x, top + np.log(mass) - np.log(np.gradient(np.log(x)))
+    return x, top + np.log(mass) - np.log(np.gradient(x))
 
 
-def deepest_valley(density: Array) -> tuple[float, int]:
-    """(depth in nats, index) of the deepest valley: the lower of the highest points on either side, less the valley."""
-    left, right = np.maximum.accumulate(density), np.maximum.accumulate(density[::-1])[::-1]
-    depth = np.minimum(left, right) - density
-    i = int(np.argmax(depth))
-    return float(depth[i]), i
+def deepest_valley(x: Array, density: Array, least: float) -> tuple[float, int] | None:
+    """(depth in nats, index) of the deepest valley (the lower of the highest points on either side, less the valley), if it is
+    ``least`` deep: of the density of x or, failing that, of log x, in which a wide plateau is a well as much as a peak is (an unbounded
+    overlap has one near the end of its tilts)."""
+    for curve in (density, density + np.log(x)):
+        left, right = np.maximum.accumulate(curve), np.maximum.accumulate(curve[::-1])[::-1]
+        depth = np.minimum(left, right) - curve
+        i = int(np.argmax(depth))
+        if depth[i] >= least:
+            return float(depth[i]), i
+    return None
 
 
 def build(
@@ -349,11 +353,11 @@ def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
     whole, rough = chernoff(model, level)
     theta = model.variance_scale * whole.s**2
     x, density = tilted_density(theta, rough)
-    depth, at = deepest_valley(density)
+    deepest = deepest_valley(x, density, 0.05)
     order = 13 if variant else 16
-    if depth < 0.05:
+    if deepest is None:
         return build(model, level, (), rough, whole.s, (), order)
-    cut = float(x[at]) * (0.93 if variant else 1.0)
+    cut = float(x[deepest[1]]) * (0.93 if variant else 1.0)
     tilted = rough.lw + theta * rough.gg
     mass = np.exp(tilted - tilted.max())
     share = float(np.sum(mass[rough.x >= cut]) / np.sum(mass))

@@ -149,12 +149,17 @@ def sample_given(model: Any, level: float, size: int = 1, *, rng: Any = None) ->
 
 def _level(level: Any) -> float:
     try:
-        value = float(level)
+        value = math.nan if isinstance(level, (bool, str, bytes)) or not _is_real(level) else float(level)
     except (TypeError, ValueError, OverflowError):
         raise ModelError(f"level: must be a finite number, got {level!r}") from None
-    if not math.isfinite(value) or isinstance(level, (bool, str)):
+    if not math.isfinite(value):
         raise ModelError(f"level: must be a finite number, got {level!r}")
     return value
+
+
+def _is_real(array: Any) -> bool:
+    """Whether the elements of an array (if it is one) are real numbers, not strings, truth values or complex numbers."""
+    return getattr(getattr(array, "dtype", None), "kind", "f") in "iufO"
 
 
 def _check_model(model: Any) -> None:
@@ -182,7 +187,7 @@ def _options(method: str) -> tuple[str, ...]:
 def _each(model: Any, level: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:
     _check_model(model)
     _check_method(method)
-    if (hasattr(level, "__len__") and not isinstance(level, str)) or getattr(level, "ndim", 0) > 0:
+    if hasattr(level, "__len__") and not isinstance(level, (str, bytes, dict)) and getattr(level, "ndim", 1) > 0:
         return _broadcast(model, level, method, quantity, side, options)
     value = _level(level)
     start = time.perf_counter()
@@ -295,7 +300,10 @@ def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, o
     import numpy as np
 
     try:
-        array = np.asarray(levels, dtype=float)
+        array = np.asarray(levels)
+        if not _is_real(array):
+            raise TypeError
+        array = array.astype(float)
     except (TypeError, ValueError):
         raise ModelError(f"level: must be a finite number or an array of them, got {levels!r}") from None
     if not np.all(np.isfinite(array)):

@@ -209,7 +209,7 @@ BAD_MODELS: list[tuple[str, dict[str, Any]]] = [
     ("target", {"activation": np.tanh, "target": 2, "c": "raw"}),
     *(("activation", {"activation": v}) for v in ("gelu", "Erf", None, 3, b"erf", ["erf"])),
     *(("overlap", {"overlap": v}) for v in ("Full", "", None, 1, ["full"])),
-    ("c", {"activation": "relu"}),
+    ("c", {"activation": "relu", "target": 2}),
     ("c", {"target": {1: 1.0, 3: 1.0}}),
 ]
 

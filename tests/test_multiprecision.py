@@ -19,8 +19,6 @@ from ldt.tails.multiprecision import tail_mp
 from ldt.tails.multiprecision_neuron import Neuron
 
 REFERENCE = Path(__file__).parent.parent / "data" / "reference"
-# One wrong digit: this method and ball arithmetic (test_against_ball_arithmetic) agree on 891.157360665789.
-MISPRINTED = {(100, 100, "891.157365665789")}
 SLOW = {(200, 200), (1000, 1000), (20, 100), (12, 400)}
 
 
@@ -46,8 +44,6 @@ def rows() -> list[Any]:
         for row in csv.DictReader(line for line in lines if not line.startswith("#")):
             size = int(row["N"]), int(row["d"])
             marks = [pytest.mark.slow] if size in SLOW else []
-            if (*size, row["neg_log_p"]) in MISPRINTED:
-                marks.append(pytest.mark.xfail(strict=True, reason="one digit of the row is wrong"))
             out.append(pytest.param(row, name == "full", id=f"{name}-{row['N']}-{row['d']}-{row['alpha']}", marks=marks))
     return out
 
@@ -79,8 +75,8 @@ def test_against_ball_arithmetic(width: int, dim: int, alpha: str, full: bool, d
     with mp.workdps(40):
         expected, radius = naive.flint_tail(width, dim, alpha, full=full, density=density, digits=20)
         logp, error, nodes = tail_mp(model(width, dim, full), alpha, dps=18, quantity="density" if density else "tail")
-        assert radius < 1e-18
-        assert abs(logp - expected) <= error + radius <= 2e-18
+        assert error + radius <= 2e-18
+        assert abs(logp - expected) <= error + radius + mp.mpf(10) ** -20  # the twin's quadrature in w is good to 20 digits
         assert nodes > 0
 
 
@@ -137,7 +133,7 @@ ACTIVATIONS: list[tuple[str, tuple[tuple[int, float], ...], Any, Any]] = [
 
 
 @pytest.mark.parametrize(("activation", "target", "g", "_phi"), ACTIVATIONS)
-@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_other_activations_at_one_neuron(activation: str, target: Any, g: Any, _phi: Any, full: bool) -> None:
     alpha, dim = 0.75, 4
     logp, error, _ = tail_mp(model(1, dim, full, activation=activation, target=target), alpha, dps=11)

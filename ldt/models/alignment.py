@@ -144,6 +144,8 @@ class AlignmentSum:
             raise ModelError(f"activation: must be one of {', '.join(ACTIVATIONS)} or a callable, got {self.activation!r}")
         if self.overlap == "full" and self.dim < 2:
             raise ModelError("dim: the full overlap needs d >= 2 (at d = 1 there is no w_perp), got 1")
+        if not any(self._constants):
+            raise ModelError(f"target: {self.activation_name} has no overlap with {self.target_name}, so A is 0 identically")
         if isinstance(self.c, str):
             if self.c not in CONVENTIONS:
                 raise ModelError(f"c: must be one of {', '.join(CONVENTIONS)} or a positive number, got {self.c!r}")
@@ -154,8 +156,6 @@ class AlignmentSum:
                 )
         else:
             put(self, "c", _positive("c", self.c))
-        if not any(self._constants):
-            raise ModelError(f"target: {self.activation_name} has no overlap with {self.target_name}, so A is 0 identically")
 
     # -- the overlap ---------------------------------------------------------------------------------------------------
 
@@ -275,7 +275,10 @@ class AlignmentSum:
 
         if order not in range(5):
             raise ModelError(f"order: must be 0 to 4, got {order!r}")
-        points = np.asarray(s, dtype=float)
+        try:
+            points = np.asarray(s, dtype=float)
+        except (TypeError, ValueError):
+            raise ModelError(f"s: must be a real number or an array of them, got {s!r}") from None
         if not np.all(np.isfinite(points)):
             raise ModelError("s: must be finite")
         rows = np.array([cgf_derivatives(self, float(x)) for x in points.ravel()]).reshape(points.size, 5).T

@@ -101,7 +101,10 @@ def hermite_averages(phi: Activation, ks: tuple[int, ...], q: Array) -> Array:
 
 def _call(phi: Activation, x: Array) -> Array:
     with np.errstate(all="ignore"):
-        y = np.asarray(phi(x), dtype=float)
+        y = np.asarray(phi(x))
+    if y.dtype.kind not in "iuf":
+        raise ModelError(f"activation: must return real numbers, got an array of {y.dtype}")
+    y = np.asarray(y, dtype=float)
     if y.shape != x.shape:
         raise ModelError(f"activation: must map an array to an array of its shape, got {y.shape} for {x.shape}")
     if not np.all(np.isfinite(y)):

@@ -22,7 +22,7 @@ from ldt.errors import ConvergenceError
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.special import log_ndtr_array
 from ldt.tails.saddlepoint import refined
-from ldt.tails.sectors import SectorLaw, sector_law
+from ldt.tails.sectors import SectorLaw, sector_law, specialised_law
 from ldt.tails.tilting import SectorSamplers, check_draws
 
 MAX_REJECTIONS = 1_000_000
@@ -74,9 +74,10 @@ def conditional_sample(model: Any, level: float, size: int, *, rng: Any = None) 
     if level == 0.0:
         w, rho = model.neuron.prior_draw((size, n), random)
     else:
-        law = refined(sector_law(model, abs(level)), abs(level), False).law
-        edge = law.bins.cuts[0] if law.bins.cuts else math.inf
-        proposals = _draw_weights(model, abs(level), law, random, w, rho)
+        found = refined(sector_law(model, abs(level)), abs(level), False)
+        if found.law.bins.cuts:
+            edge, _, _ = specialised_law(found.law, found.weights)
+        proposals = _draw_weights(model, abs(level), found.law, random, w, rho)
     g = model.unit_overlap(w, rho)
     v = 2.0 * kappa * np.sum(g * g, axis=1)
     total = _truncated_normal(abs(level), np.sqrt(v), random)

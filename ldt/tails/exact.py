@@ -18,9 +18,8 @@ import numpy as np
 
 from ldt.errors import ConvergenceError
 from ldt.tails.loops import contour_sum
-from ldt.tails.sectors import SectorLaw, sector_law, specialised_law
+from ldt.tails.sectors import SectorLaw, rounding, sector_law, specialised_law
 
-EPS = float(np.finfo(float).eps)
 MAX_NODES = 20_000
 #: The law is cut again (at most MAX_CUTS times) and steps are halved until noise and variation are below this, relative to
 #: max(1, |log P|).
@@ -59,12 +58,12 @@ class ExactDetail:
 
 @dataclass(frozen=True)
 class Inversion:
-    """One evaluation: log value, the sectors' shares and relative noise, exponent size, nodes, whether every sum had decayed."""
+    """One evaluation: log value, the sectors' shares and relative noise, the exponents' rounding, nodes, whether every sum had decayed."""
 
     log_value: float
     weights: Any
     noise: Any
-    exponent: float
+    conditioning: float
     nodes: int
     decayed: bool
 
@@ -76,7 +75,7 @@ class Inversion:
 
 def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion:
     """One evaluation of log P (or log p) on the curve ``q`` with trapezoid step ``step``."""
-    values, noises, exponent, nodes, decayed = [], [], 0.0, 0, True
+    values, noises, conditioning, nodes, decayed = [], [], 0.0, 0, True
     for sector in law.sectors:
         args = law.bins.arguments(sector.special)
         scale, value, noise, used, last = contour_sum(law.level, density, sector.s, q, sector.delta, step, MAX_NODES, *args)
@@ -84,16 +83,16 @@ def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion
         decayed &= bool(last < 1e-15)
         values.append((sector.log_weight + scale, value))
         noises.append(sector.log_weight + scale + math.log(noise + law.hidden(sector, step) * abs(value)))
-        exponent = max(exponent, abs(sector.cumulants[0]) + abs(sector.s * law.level) + abs(sector.log_weight))
+        conditioning = max(conditioning, rounding(sector, law.level))
     # Signed values: the noise of a negligible sector may come out negative, and must not be lost or turned into NaN.
     top = max(a for a, _ in values)
     signed = np.array([v * math.exp(a - top) for a, v in values])
     total = float(np.sum(signed))
     if not total > 0.0:
-        return Inversion(math.nan, signed, np.array(noises) - max(noises) + 1e300, exponent, nodes, decayed)
+        return Inversion(math.nan, signed, np.array(noises) - max(noises) + 1e300, conditioning, nodes, decayed)
     log_value = top + math.log(total)
     relative = np.exp(np.minimum(np.array(noises) - log_value, 700.0))
-    return Inversion(log_value, signed / total, relative, exponent, nodes, decayed)
+    return Inversion(log_value, signed / total, relative, conditioning, nodes, decayed)
 
 
 def _inverted(law: SectorLaw, *, density: bool, q: float, step: float) -> tuple[SectorLaw, Inversion]:
@@ -123,7 +122,7 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
         variation = abs(first.log_value - second.log_value)
         # A relative error e of g changes K(s) by e s K'(s) = e s alpha.
         tilt = max(s.s for s in law.sectors)
-        conditioning = 4.0 * EPS * max(first.exponent, second.exponent) + model.neuron.g_error * tilt * law.level
+        conditioning = max(first.conditioning, second.conditioning) + model.neuron.g_error * tilt * law.level
         cancellation = first.cancellation + second.cancellation
         if variation + cancellation <= max(TARGET * max(1.0, abs(first.log_value)), 4.0 * conditioning):
             break

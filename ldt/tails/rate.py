@@ -15,7 +15,7 @@ from typing import Any
 
 from ldt.results import RateResult
 from ldt.tails.saddlepoint import refined
-from ldt.tails.sectors import Bins, sector_law
+from ldt.tails.sectors import sector_law, unsectored
 
 
 def rate_at(model: Any, level: float) -> RateResult:
@@ -23,7 +23,7 @@ def rate_at(model: Any, level: float) -> RateResult:
     x = abs(level)
     sign = 1.0 if level > 0.0 else -1.0
     law = sector_law(model, x)
-    whole = Bins(model, law.bins.nodes, ()).solve(x, max(s.s for s in law.sectors), ())
+    whole = unsectored(model, x)
     finest = refined(law, x, False).law
     best = max(finest.sectors, key=lambda s: s.log_bound(x))
     convex = -whole.log_bound(x)

@@ -29,7 +29,7 @@ import numpy as np
 
 from ldt.models.loops import log_moment
 from ldt.numerics.special import log_ndtr
-from ldt.tails.sectors import Bins, Sector, SectorLaw, sector_law, specialised_law
+from ldt.tails.sectors import Sector, SectorLaw, rounding, sector_law, specialised_law, unsectored
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: The next-order term is itself an asymptotic estimate: the error stated is this many times its size.
@@ -99,7 +99,7 @@ def saddlepoint(
     best = refined(sector_law(model, level), level, density)
     other = refined(sector_law(model, level, variant=1), level, density)
     spread = abs(best.log_value - other.log_value)
-    error = SAFETY * max(best.next_order, other.next_order) + spread
+    error = SAFETY * max(best.next_order, other.next_order) + spread + max(rounding(s, level) for s in best.law.sectors)
     main = best.law.sectors[int(np.argmax(best.weights))]
     cut = numbers = probability = None
     if best.law.bins.cuts and math.isfinite(best.log_value):
@@ -139,9 +139,7 @@ def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
 
 
 def _classical(model: Any, level: float, density: bool) -> tuple[float, float, SaddleDetail]:
-    law = sector_law(model, level)
-    bins = Bins(model, law.bins.nodes, ())
-    whole = bins.solve(level, max(s.s for s in law.sectors), ())
+    law, whole = sector_law(model, level), unsectored(model, level)
     value, following = saddle_value(whole, level, density)
     ripple = gap = 0.0
     cut = law.bins.cuts[0] if law.bins.cuts else None
@@ -150,7 +148,7 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
         if ripple > DOUBT:
             finest = refined(law, level, density).law
             gap = max(0.0, whole.log_bound(level) - max(s.log_bound(level) for s in finest.sectors))
-    error = SAFETY * (following + ripple) + gap
+    error = SAFETY * (following + ripple) + gap + rounding(whole, level)
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
 

@@ -28,6 +28,7 @@ from ldt.tails.loops import saddle, sector_cgf
 
 Array = NDArray[np.float64]
 
+EPS = float(np.finfo(float).eps)
 #: Sectors whose Chernoff bound is this many nats below the largest are left out (and bounded).
 SECTOR_DROP = 45.0
 #: With more sectors than this the number of specialised neurons is as good as continuous: one contour serves.
@@ -346,6 +347,17 @@ def build(
     main = max(sectors, key=lambda s: s.log_bound(level))
     kept, left_out = bins.relevant(level, main.s, main.special)
     return SectorLaw(model, level, bins, tuple(kept), left_out, rough, order)
+
+
+def unsectored(model: Any, level: float) -> Sector:
+    """The saddle of the whole law, on nodes made for it: one sector with all neurons in one bin."""
+    whole, rough = chernoff(model, level)
+    return build(model, level, (), rough, whole.s, (), 16).sectors[0]
+
+
+def rounding(sector: Sector, level: float) -> float:
+    """What the exponents' own rounding adds to the error of a log probability, in nats."""
+    return 4.0 * EPS * (abs(sector.cumulants[0]) + abs(sector.s * level) + abs(sector.log_weight))
 
 
 def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:

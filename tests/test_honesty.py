@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import twins
 from mpmath import mp
 from problems import KNOWN_DISHONEST, PROBLEMS, Problem, problems
 from scipy import stats
@@ -132,6 +133,17 @@ def test_importance_everywhere(problem: Problem) -> None:
     result = problem.ask("importance", samples=3000, rng=5)
     assert abs(result.logp - problem.log) < 4.5 * result.error
     assert result.detail.relative_variance < 10.0
+
+
+def test_importance_where_one_neuron_of_many_sizes_carries_the_event() -> None:
+    """Few neurons, a high Hermite function, a moderate level: no well, but w^5 is heavy; a plain tilt has relative variance 40."""
+    model = ldt.AlignmentSum(5, 676, target=5)
+    level = 6.0 * math.sqrt(model.variance)
+    truth, _ = twins.tail(twins.Twin(5, 676, twins.erf_power(5), one_coordinate=True), level, goal=1e-9)
+    for seed in range(4):
+        result = ldt.tail(model, level, method="importance", samples=4000, rng=seed)
+        assert abs(result.logp - float(truth)) < 4.5 * result.error
+        assert result.detail.relative_variance < 2.0
 
 
 def test_importance_stops_at_the_error_asked_for() -> None:

@@ -26,14 +26,16 @@ from ldt.errors import ModelError
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.special import log_ndtr_array
 from ldt.results import Cost
-from ldt.tails.saddlepoint import refined
-from ldt.tails.sectors import SectorLaw, sector_law
+from ldt.tails.saddlepoint import Evaluation, evaluate, refined
+from ldt.tails.sectors import SectorLaw, build, sector_law
 from ldt.tails.tilting import SectorSamplers
 
 #: Neurons drawn in one block (bounds the memory), and in one call unless ``samples`` says otherwise.
 BLOCK_NEURONS = 500_000
 MAX_NEURONS = 400_000_000
 PILOT = 128
+#: Relative variance per sample above which a finer law is looked for.
+SCATTER = 4.0
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,13 @@ def sample_count(samples: Any) -> int:
 class _Run:
     """The state of one estimate: a sum for every sector, blocks drawn so far."""
 
-    def __init__(self, law: SectorLaw, level: float, density: bool, entropy: int, workers: Any) -> None:
+    def __init__(self, law: SectorLaw, level: float, density: bool, entropy: int, map_: Callable[..., Any], first: int = 0) -> None:
         self.law, self.level, self.density, self.entropy = law, level, density, entropy
         self.samplers = SectorSamplers(law, level)
         self.sums = [_Sums() for _ in law.sectors]
-        self.blocks = [0] * len(law.sectors)
+        self.blocks = [first] * len(law.sectors)
         self.block = max(1, min(4096, BLOCK_NEURONS // law.model.width))
-        self.map, self.close = mapper(workers)
+        self.map = map_
 
     def draw(self, wanted: list[int]) -> None:
         """At least ``wanted[i]`` more samples of sector i, in whole blocks combined in block order."""
@@ -174,12 +176,15 @@ def importance(
         raise ModelError(f"method: importance draws all N = {model.width:.3g} neurons of every sample; use method='exact' at this width")
     entropy = entropy_of(rng)
     found = refined(sector_law(model, level), level, density)
-    law = _kept(found.law, level, found.log_value, found.weights, density)
-    run = _Run(law.law, level, density, entropy, workers)
-    count = len(law.law.sectors)
+    kept = _kept(found, level, density)
+    map_, close = mapper(workers)
     try:
-        pilot = max(4, min(PILOT, (budget or PILOT * count) // (4 * count), MAX_NEURONS // (20 * model.width * count) + 2))
-        run.draw([pilot] * count)
+        run = _piloted(_Run(kept.law, level, density, entropy, map_), budget)
+        finer = _with_carrier(run)
+        if finer is not None:
+            kept = _kept(evaluate(finer, level, density), level, density)
+            run = _piloted(_Run(kept.law, level, density, entropy, map_, max(run.blocks)), budget)
+        count = len(kept.law.sectors)
         cap = budget if budget is not None else max(MAX_NEURONS // model.width, 8 * count)
         target = 0.0 if budget is not None else relative_error**2
         for _ in range(40):
@@ -192,8 +197,8 @@ def importance(
                 break
             run.draw(wanted)
     finally:
-        run.close()
-    return _result(run, law.left_out, entropy, None if budget else relative_error)
+        close()
+    return _result(run, kept.left_out, entropy, None if budget else relative_error)
 
 
 @dataclass(frozen=True)
@@ -202,8 +207,32 @@ class _Kept:
     left_out: float  # bound on what is left out, relative to the saddle-point value
 
 
-def _kept(law: SectorLaw, level: float, log_value: float, weights: Any, density: bool) -> _Kept:
+def _piloted(run: _Run, budget: int | None) -> _Run:
+    """The run with its first few samples in every sector."""
+    count, width = len(run.law.sectors), run.law.model.width
+    run.draw([max(4, min(PILOT, (budget or PILOT * count) // (4 * count), MAX_NEURONS // (20 * width * count) + 2))] * count)
+    return run
+
+
+def _with_carrier(run: _Run) -> SectorLaw | None:
+    """A finer law where the weights of a sector without specialised neurons scatter because one neuron of many sizes carries the event
+    alone: cut where that neuron begins, so that it is drawn by its own law.  None where there is no such sector."""
+    law = run.law
+    total, _ = run.estimate()
+    scatter = [p * p * min(s.relative_variance(), 1e6) for p, s in zip(run.shares(total), run.sums, strict=True)]
+    worst = int(np.argmax(scatter))
+    sector = law.sectors[worst]
+    if scatter[worst] < SCATTER or sector.k or law.model.width == 1 or law.model.neuron.kind == "wr":
+        return None
+    cut = run.samplers.carrier(worst)
+    if cut == math.inf:
+        return None
+    return build(law.model, law.level, (cut, *law.bins.cuts), law.rough, sector.s, (0, *sector.special), law.order)
+
+
+def _kept(found: Evaluation, level: float, density: bool) -> _Kept:
     """Drop sectors whose Chernoff bounds sum to less than 1e-4 of the value (but never the heaviest)."""
+    law, log_value, weights = found.law, found.log_value, found.weights
     bounds = np.array([s.log_bound(level) for s in law.sectors])
     reference = log_value if math.isfinite(log_value) else float(bounds.max())
     # For a density, Daniels' factor turns the tail's bound into its scale, with e^2 to spare.

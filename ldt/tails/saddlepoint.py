@@ -110,7 +110,8 @@ def saddlepoint(
     return best.log_value, error, detail
 
 
-def _evaluate(law: SectorLaw, level: float, density: bool) -> Evaluation:
+def evaluate(law: SectorLaw, level: float, density: bool) -> Evaluation:
+    """The sum over the sectors' expansions."""
     pairs = [saddle_value(s, level, density) for s in law.sectors]
     # Where the expansion fails the Chernoff bound stands in, with its whole weight as error: such a sector must be cut or negligible.
     logs = np.array([s.log_weight + v if math.isfinite(v) else s.log_bound(level) for s, (v, _) in zip(law.sectors, pairs, strict=True)])
@@ -122,7 +123,7 @@ def _evaluate(law: SectorLaw, level: float, density: bool) -> Evaluation:
 
 def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
     """Cut the sector with the largest error while that matters and it has a valley to cut at."""
-    now = _evaluate(law, level, density)
+    now = evaluate(law, level, density)
     for _ in range(MAX_CUTS):
         # What is wrong with a sector: its next order, and a valley that the expansion does not know of.
         scores = []
@@ -134,7 +135,7 @@ def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
         finer = now.law.refine(now.law.sectors[int(np.argmax(scores))])
         if finer is None:
             return now
-        now = _evaluate(finer, level, density)
+        now = evaluate(finer, level, density)
     return now
 
 

@@ -378,6 +378,22 @@ class SectorSamplers:
             out.append((n, self._made[index, b]))
         return out
 
+    def carrier(self, index: int) -> float:
+        """Where the neuron begins that carries the event alone in a sector without specialised neurons: the lower tenth of the law
+        prior(x) Phi(-level/sqrt V), V its own, in the typical bin.  inf where it would not be alone (half a neuron beyond, or more)."""
+        model, bins, sector = self.law.model, self.law.bins, self.law.sectors[index]
+        theta = model.variance_scale * sector.s**2
+        x, lw, gg = (a[: bins.start[1]] for a in (bins.nodes.x, bins.nodes.lw, bins.nodes.gg))
+        order = np.argsort(x, kind="stable")
+
+        def beyond(log_mass: Array) -> Array:
+            mass = np.exp(log_mass - log_mass.max())[order]
+            return np.asarray(np.cumsum(mass[::-1])[::-1] / mass.sum())
+
+        place = int(np.searchsorted(-beyond(lw + self._alone(theta, 0)(gg)), -0.9))
+        alone = place < len(x) and model.width * beyond(lw + theta * gg)[place] < 0.5
+        return float(x[order][place]) if alone else math.inf
+
     def _alone(self, theta: float, others: int) -> Callable[[Array], Array]:
         """log Phi(-level/sqrt V) as a function of one neuron's g^2, the ``others`` in the typical bin at their tilted mean."""
         nodes, end = self.law.bins.nodes, self.law.bins.start[1]

@@ -230,8 +230,11 @@ def test_level_as_text_keeps_its_digits_and_global_precision_stays() -> None:
 
 
 def test_tail_near_zero_is_one_half() -> None:
-    logp, error, _ = tail_mp(model(5, 5), 1e-12, dps=8)
+    """Where the contour has to be long: cheap for the linear network, refused for the others."""
+    logp, error, _ = tail_mp(model(5, 5, activation="linear", target=((1, 1.0),)), 1e-12, dps=8)
     assert abs(logp + mp.log(2)) < error + 1e-8
+    with pytest.raises(ConvergenceError, match="exact"):
+        tail_mp(model(5, 5), 1e-12, dps=8)
 
 
 @pytest.mark.parametrize("level", [0, -1.0, math.nan, math.inf, "one", None])

@@ -78,7 +78,7 @@ def hermite_averages(phi: Activation, ks: tuple[int, ...], q: Array) -> Array:
     reach 1e-12 of the scale of the integrand.
 
     >>> b = hermite_averages(erf, (1, 3), np.array([1.0]))
-    >>> abs(b[1, 0] - erf_constant(3) / 3.0**1.5) < 1e-13
+    >>> bool(abs(b[1, 0] - erf_constant(3) / 3.0**1.5) < 1e-13)
     True
     """
     from scipy.integrate import quad_vec

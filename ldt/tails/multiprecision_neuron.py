@@ -251,7 +251,7 @@ def make_grid(neuron: Neuron, fast: Neuron, step: float, offset: float, theta: A
     if neuron.activation == "linear":
         return Grid(neuron, 0)
     reach = reach_of(fast, tilt, floor)
-    count = min(int(reach / step) + 1, SCAN_NODES)
+    count = int(min(reach / step + 1.0, SCAN_NODES))
     grid = Grid(neuron, 2 * count)
     for j in range(0 if neuron.even else -count, count):
         z = (j + offset) * step
@@ -292,9 +292,9 @@ def tilted(fast: Neuron, theta: float) -> tuple[float, float]:
         return -0.5 * math.log1p(-theta / fast.theta_max), 0.5 / (fast.theta_max - theta)
     step = 0.125
     reach = reach_of(fast, theta, -40.0)
-    count = int(reach / step) + 1
-    if count > SCAN_NODES:
+    if not reach < step * SCAN_NODES:
         raise ConvergenceError(f"overlap: more than {SCAN_NODES} nodes over one neuron's weights; use method='exact' at this level")
+    count = int(reach / step) + 1
     points = [fast.point(j * step, reach) for j in range(1 - count, count)]
     logs = [log_p + fast.log_kernel(theta * g) for log_p, g in points]
     top = max(logs)

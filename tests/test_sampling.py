@@ -22,6 +22,7 @@ GIVEN: dict[str, tuple[ldt.AlignmentSum, float]] = {
     "mixed": (ldt.AlignmentSum(12, 10, c="raw", target={1: 1.0, 3: -0.3}), 0.9),
     "relu": (ldt.AlignmentSum(10, 5, c="raw", target=2, activation="relu"), 0.7),
     "relu-full": (ldt.AlignmentSum(6, 5, c="raw", target=2, activation="relu", overlap="full"), 0.5),
+    "tanh-at-d-2": (ldt.AlignmentSum(4, 2, c="raw", target=3, activation="tanh", overlap="full"), 2.0),
     "linear": (ldt.AlignmentSum(16, 9, target=1, activation="linear"), 1.0),
 }
 

@@ -196,8 +196,10 @@ class NeuronLaw:
         return lw, self._gg(x[:, None], r)
 
     def _log_radial(self, r: Array) -> Array:
+        from scipy.special import xlogy  # r = 0 is a place like any other at d = 2
+
         a, b = self.a, self.b
-        return np.asarray(math.log(2.0) + a * math.log(b) - math.lgamma(a) + (2.0 * a - 1.0) * np.log(r) - b * r * r)
+        return np.asarray(math.log(2.0) + a * math.log(b) - math.lgamma(a) + xlogy(2.0 * a - 1.0, r) - b * r * r)
 
     def _gg(self, x: Array, r: Array) -> Array:
         return np.asarray(self.model.unit_overlap(x + 0.0 * r, r * r + 0.0 * x) ** 2)

@@ -225,8 +225,8 @@ def tail(twin: Twin, alpha: float, *, density: bool = False, goal: float = 1e-15
             gap = float(abs(one - two) / abs(mean))
             if gap < goal and float(radius / abs(mean)) < goal:
                 log = mean.log() + base
-                mp.dps = max(mp.dps, 30)
-                return mp.mpf(log.mid().str(40, radius=False)), mp.mpf(max(gap, 1e-20))
+                with mp.workdps(40):
+                    return mp.mpf(log.mid().str(40, radius=False)), mp.mpf(max(gap, 1e-20))
             # Which grid is to blame?  Compare the two overlap grids on one contour grid.
             same = _contour(twin, alpha, s0, nodes[1], (step_t, spread), 0.0, density)[0]
             if float(abs(same - one) / abs(mean)) > goal:

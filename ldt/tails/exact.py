@@ -4,8 +4,8 @@ r"""Exact tails and densities by contour inversion, sector by sector.
 
 (ldt.tails.sectors, ldt.tails.loops).  The error has three measured parts: the change under a second, independent evaluation
 with another cut, another node set, another path and another step; the cancellation, eps times the absolute over the signed
-sum; and the conditioning, eps times the size of the exponents.  A sector whose sum cancels is cut again where its tilted density
-has a valley.  Valid for every N >= 1 and level where E exp(sA) exists.
+sum, with what the trapezoid misses; and the conditioning, eps times the size of the exponents.  A sector whose sum cancels is
+cut again where its tilted density has a valley.  Valid for every N >= 1 and level where E exp(sA) exists.
 """
 
 from __future__ import annotations

@@ -258,30 +258,24 @@ class SectorLaw:
 def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:
     """(cut, numbers, probabilities): the law of the number of specialised neurons, from the sectors' shares of P.
 
-    Of the cuts, the one where the conditional density of a neuron is lowest parts typical from specialised neurons.
+    Of the cuts, the one that lies deepest below the highest conditional density of a neuron beyond it parts typical from specialised.
     """
-    heavy = [i for i in np.argsort(weights)[::-1][:20] if weights[i] > 1e-3]
-    density = np.full(len(law.bins.cuts), -np.inf)
-    for i in heavy:
+    x, _ = tilted_density(0.0, law.rough)
+    edges = (0.0, *law.bins.cuts, math.inf)
+    density = np.full(len(x), -np.inf)
+    for i in (i for i in np.argsort(weights)[::-1][:20] if weights[i] > 1e-3):
         sector = law.sectors[i]
         theta = law.model.variance_scale * sector.s**2
-        counts = (law.model.width - sector.k, *sector.special)
-        for b, n in enumerate(counts):
-            nodes = slice(law.bins.start[b], law.bins.start[b + 1])
-            if n == 0:
-                continue
-            tilted = law.bins.nodes.lw[nodes] + theta * law.bins.nodes.gg[nodes]
-            log_m = np.logaddexp.reduce(tilted)
-            for j in (b - 1, b):
-                if 0 <= j < len(density):
-                    lw, gg = law.model.neuron.atoms(np.array([law.bins.cuts[j]]), theta)
-                    at = math.log(n * weights[i]) + float(np.logaddexp.reduce((lw + theta * gg).ravel())) - log_m
-                    density[j] = np.logaddexp(density[j], at)
-    beyond = np.array([[sum(s.special[j:]) for s in law.sectors] for j in range(len(density))])
-    # A cut that no neuron is ever beyond parts nothing.
-    empty = beyond @ weights < 1e-6
-    j = int(np.argmin(np.where(empty & ~empty.all(), np.inf, density)))
-    ks = beyond[j]
+        tilted = law.bins.nodes.lw + theta * law.bins.nodes.gg
+        _, here = tilted_density(theta, law.rough)
+        for b, n in enumerate((law.model.width - sector.k, *sector.special)):
+            if n:
+                log_m = np.logaddexp.reduce(tilted[law.bins.start[b] : law.bins.start[b + 1]])
+                inside = (x >= edges[b]) & (x < edges[b + 1])
+                density[inside] = np.logaddexp(density[inside], math.log(n * weights[i]) + here[inside] - log_m)
+    depth = [np.max(density[x >= cut], initial=-np.inf) - np.interp(cut, x, np.maximum(density, -1e300)) for cut in law.bins.cuts]
+    j = int(np.argmax(depth))
+    ks = np.array([sum(s.special[j:]) for s in law.sectors])
     numbers = np.arange(ks.min(), ks.max() + 1)
     return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
 

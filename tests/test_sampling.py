@@ -64,12 +64,10 @@ def test_number_of_specialised_neurons(name: str) -> None:
     assert abs(number.mean() - law.mean_specialised) < 4.5 * spread / math.sqrt(400) + 1e-3
 
 
-def test_one_neuron_specialises_gradually() -> None:
-    """From the bulk on, at N = d = 50: the mean number grows from 0 to 1, without a jump where the cuts change."""
-    model = ldt.AlignmentSum(50, 50)
-    means = [ldt.tail(model, x, method="exact").detail.mean_specialised for x in (0.012, 0.015, 0.02, 0.025, 0.03, 0.04)]
-    assert means[0] < 0.5 and 0.9 < means[-1] < 1.2
-    assert all(-0.1 < b - a < 0.5 for a, b in zip(means[:-1], means[1:], strict=True))
+@pytest.mark.parametrize("level", [0.02, 0.0242, 0.03, 0.04, 0.06])
+def test_one_neuron_carries_a_moderate_event(level: float) -> None:
+    """At N = d = 50 and these levels one neuron sits at w ~ 0.6 to 1, whatever cuts the inversion needed besides."""
+    assert 0.8 < ldt.tail(ldt.AlignmentSum(50, 50), level, method="exact").detail.mean_specialised < 1.2
 
 
 def test_below_a_negative_level_is_the_mirror_image() -> None:

@@ -56,7 +56,7 @@ def slack(r: ldt.TailResult) -> float:
 
 
 @pytest.mark.parametrize("ask", [ldt.tail, ldt.logpdf], ids=["tail", "density"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [pytest.param(k, marks=[pytest.mark.slow] if k in ("relu-full", "tanh") else []) for k in MODELS])
 def test_methods_agree(name: str, ask: Any) -> None:
     model, level = MODELS[name]
     results = []
@@ -105,7 +105,7 @@ def test_level_zero_is_one_half(method: str, side: str, level: Any) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_sides_mirror_each_other(method: str) -> None:
     model = MODELS["bulk"][0]
-    for level in (0.02, 0.05):
+    for level in (0.05,) if method == "mpmath" else (0.02, 0.05):
         upper, lower = (
             ldt.tail(model, x, method=method, side=side, **options(method)) for x, side in ((level, "upper"), (-level, "lower"))
         )
@@ -115,7 +115,7 @@ def test_sides_mirror_each_other(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_sides_add_up_to_one(method: str) -> None:
     model = MODELS["bulk"][0]
-    for level in (0.02, 0.05, -0.05) if method == "mpmath" else (1e-6, 0.02, 0.05, -0.05):
+    for level in (0.05, -0.05) if method == "mpmath" else (1e-6, 0.02, 0.05, -0.05):
         upper, lower = (ldt.tail(model, level, method=method, side=side, **options(method)) for side in ("upper", "lower"))
         assert np.logaddexp(upper.logp, lower.logp) == pytest.approx(0.0, abs=1e-14)
         assert upper.error > 0.0 and lower.error > 0.0
@@ -189,7 +189,7 @@ def test_records_are_strict_json(method: str) -> None:
 # -- seeds and workers ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["talk", "full", "tanh-full", "wide"])
+@pytest.mark.parametrize("name", ["talk", "full", pytest.param("tanh-full", marks=pytest.mark.slow), "wide"])
 @pytest.mark.parametrize("method", ["importance", "montecarlo"])
 def test_same_bytes_for_any_workers(name: str, method: str) -> None:
     model, level = MODELS[name]

@@ -95,7 +95,7 @@ def cubic(w: Any) -> Any:
     return w**3 / mp.sqrt(3 + 2 * w * w) ** 3
 
 
-@pytest.mark.parametrize(("dim", "alpha", "density"), [(1, 1, False), (5, 1, True), (5, "0.01", False), (40, "0.3", False)])
+@pytest.mark.parametrize(("dim", "alpha", "density"), [(1, 1, False), (5, 1, True), pytest.param(5, "0.01", False, marks=pytest.mark.slow), (40, "0.3", False)])
 def test_one_neuron(dim: int, alpha: Any, density: bool) -> None:
     with mp.workdps(25):
         expected = naive.n1_tail(alpha, cubic, dim, scale=mp.mpf(1.5), density=density)
@@ -221,12 +221,12 @@ def test_plain_draws_of_all_weights(full: bool) -> None:
 
 def test_level_as_text_keeps_its_digits_and_global_precision_stays() -> None:
     before = mp.dps
-    text, _, _ = tail_mp(model(2, 3), "0.1", dps=25)
-    double, _, _ = tail_mp(model(2, 3), 0.1, dps=25)
-    exact, _, _ = tail_mp(model(2, 3), mp.mpf(0.1), dps=25)
+    text, _, _ = tail_mp(model(2, 3), "1.1", dps=20)
+    double, _, _ = tail_mp(model(2, 3), 1.1, dps=20)
+    exact, _, _ = tail_mp(model(2, 3), mp.mpf(1.1), dps=20)
     assert mp.dps == before
     assert double == exact
-    assert 0 < abs(text - double) < 1e-15
+    assert 1e-19 < abs(text - double) < 1e-14
 
 
 def test_tail_near_zero_is_one_half() -> None:

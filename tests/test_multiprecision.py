@@ -95,7 +95,10 @@ def cubic(w: Any) -> Any:
     return w**3 / mp.sqrt(3 + 2 * w * w) ** 3
 
 
-@pytest.mark.parametrize(("dim", "alpha", "density"), [(1, 1, False), (5, 1, True), pytest.param(5, "0.01", False, marks=pytest.mark.slow), (40, "0.3", False)])
+@pytest.mark.parametrize(
+    ("dim", "alpha", "density"),
+    [(1, 1, False), (5, 1, True), pytest.param(5, "0.01", False, marks=pytest.mark.slow), (40, "0.3", False)],
+)
 def test_one_neuron(dim: int, alpha: Any, density: bool) -> None:
     with mp.workdps(25):
         expected = naive.n1_tail(alpha, cubic, dim, scale=mp.mpf(1.5), density=density)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from ldt.errors import ConvergenceError, MethodError, ModelError, NoTiltError
 from ldt.results import Cost, Plan, RateResult, TailResult
+from ldt.tails.methods import family, method_of, origin_of, plan_of
 
-METHODS = ("exact", "saddlepoint", "importance", "montecarlo", "mpmath", "auto")
 SIDES = ("upper", "lower")
 LOG_HALF = -math.log(2.0)
 
@@ -91,7 +91,7 @@ def rate(model: Any, level: float) -> RateResult:
     """
     from ldt.tails.rate import rate_at
 
-    _check_model(model)
+    _need_alignment(model)
     value = _level(level)
     if value == 0.0:
         return RateResult(0.0, 0.0, 0.0, model.variance, 0.0, None, 0.0, model)
@@ -105,18 +105,14 @@ def plan(model: Any, level: float) -> Plan:
     >>> ldt.plan(ldt.AlignmentSum(50, 50), 1.0).method
     'exact'
     """
-    from ldt.tails.choose import choose
-
-    _check_model(model)
-    return choose(model, _level(level))
+    family(model)
+    return plan_of(model, _level(level))
 
 
 def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddlepoint", "importance"), **options: Any) -> list[TailResult]:
     """The same tail by several methods, one result each (``options`` go to the methods that know them)."""
-    names = tuple(methods)
-    for name in names:
-        _check_method(name)
-    return [tail(model, level, method=m, **{k: v for k, v in options.items() if k in _options(m)}) for m in names]
+    known = {m: method_of(model, m).options for m in methods}
+    return [tail(model, level, method=m, **{k: v for k, v in options.items() if k in known[m]}) for m in known]
 
 
 def tilted(model: Any, level: float) -> Any:
@@ -126,7 +122,7 @@ def tilted(model: Any, level: float) -> Any:
     """
     from ldt.tails.tilting import tilted_law
 
-    _check_model(model)
+    _need_alignment(model)
     value = _level(level)
     if value == 0.0:
         raise ModelError("level: at 0 the tilt is 0 and the tilted law is the prior; ask for a level that is not 0")
@@ -140,7 +136,7 @@ def sample_given(model: Any, level: float, size: int = 1, *, rng: Any = None) ->
     """
     from ldt.tails.conditional import conditional_sample
 
-    _check_model(model)
+    _need_alignment(model)
     return conditional_sample(model, _level(level), size, rng=rng)
 
 
@@ -162,66 +158,50 @@ def _is_real(array: Any) -> bool:
     return getattr(getattr(array, "dtype", None), "kind", "f") in "iufO"
 
 
-def _check_model(model: Any) -> None:
+def _need_alignment(model: Any) -> None:
+    """What only sums over neurons have (rates, tilted laws, conditional weights) is refused for other models by name."""
     from ldt.models.alignment import AlignmentSum
 
     if not isinstance(model, AlignmentSum):
         raise ModelError(f"model: must be an AlignmentSum, got {type(model).__name__}")
 
 
-def _check_method(method: Any) -> None:
-    if method not in METHODS:
-        raise ModelError(f"method: must be one of {', '.join(METHODS)}, got {method!r}")
-
-
-def _options(method: str) -> tuple[str, ...]:
-    sampling = ("samples", "rng", "workers")
-    return {
-        "saddlepoint": ("form",),
-        "importance": (*sampling, "relative_error"),
-        "montecarlo": sampling,
-        "mpmath": ("dps",),
-    }.get(method, ())
-
-
 def _each(model: Any, level: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:
-    _check_model(model)
-    _check_method(method)
+    family(model)
+    if method != "auto":
+        method_of(model, method)
     if hasattr(level, "__len__") and not isinstance(level, (str, bytes, dict)) and getattr(level, "ndim", 1) > 0:
         return _broadcast(model, level, method, quantity, side, options)
     value = _level(level)
     start = time.perf_counter()
-    chosen = method
-    if method == "auto":
-        from ldt.tails.choose import choose
-
-        chosen = choose(model, value).method
-    unknown = sorted(set(options) - set(_options(chosen)))
+    chosen = plan_of(model, value).method if method == "auto" else method
+    how = method_of(model, chosen)
+    unknown = sorted(set(options) - set(how.options))
     if unknown:
-        allowed = ", ".join(_options(chosen)) or "none"
+        allowed = ", ".join(how.options) or "none"
         raise ModelError(f"{unknown[0]}: not an option of method {chosen!r} (its options: {allowed})")
-    sign = -1.0 if side == "lower" else 1.0
-    x = sign * value + 0.0
-    found = _zero(model, chosen, quantity) if x == 0.0 else None
-    if found is None:
-        found = _positive(model, abs(x), chosen, quantity, options)
-        if quantity == "tail" and x < 0.0:
-            found = _complement(found)
+    density = quantity == "density"
+    if density and not how.density:
+        raise MethodError(f"method: {chosen!r} gives tails, not densities")
+    if model.symmetric:
+        found = _mirrored(model, -value if side == "lower" else value, chosen, density, options)
+    else:
+        found = how.load()(model, value, density=density, side=side, **options)
     fields = {"model": model, "level": value, "side": side, "quantity": quantity, "method": chosen, **found}
     cost = fields.pop("cost", Cost())
     return TailResult(cost=Cost(cost.nodes, cost.samples, time.perf_counter() - start), **fields)
 
 
-def _zero(model: Any, method: str, quantity: str) -> dict[str, Any] | None:
-    """Level 0: the law is symmetric and has no atom, so P = 1/2 exactly; the density is left to the method."""
-    if quantity == "density" and method != "montecarlo":
-        from ldt.tails.origin import log_density_at_zero
-
-        value, error = log_density_at_zero(model)
-        return {"logp": value, "error": error, "error_kind": "estimate", "method": "exact"}
-    if quantity == "tail":
-        return {"logp": LOG_HALF, "error": 2.0**-53, "error_kind": "bound", "advice": ""}
-    return None
+def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[str, Any]) -> dict[str, Any]:
+    """The upper tail or density at x of a symmetric law without an atom at 0, from its value at |x|."""
+    run = method_of(model, method).load()
+    if x == 0.0 and not density:
+        return {"logp": LOG_HALF, "error": 2.0**-53, "error_kind": "bound"}
+    if x == 0.0 and method != "montecarlo":
+        run = origin_of(model) or run
+        options = {}
+    found = run(model, abs(x), density=density, side="upper", **options)
+    return _complement(found) if x < 0.0 and not density else found
 
 
 def _complement(found: dict[str, Any]) -> dict[str, Any]:
@@ -230,70 +210,6 @@ def _complement(found: dict[str, Any]) -> dict[str, Any]:
     logq = math.log1p(-p) if p < 0.5 else math.log(-math.expm1(found["logp"]))
     error = found["error"] * p / max(1.0 - p, 1e-300) + 2.0**-53
     return {**found, "logp": logq, "error": error}
-
-
-def _positive(model: Any, x: float, method: str, quantity: str, options: dict[str, Any]) -> dict[str, Any]:
-    density = quantity == "density"
-    runner: dict[str, Callable[..., dict[str, Any]]] = {
-        "exact": _exact, "saddlepoint": _saddlepoint, "importance": _importance, "montecarlo": _montecarlo, "mpmath": _mpmath,
-    }  # fmt: skip
-    return runner[method](model, x, density, **options)
-
-
-def _exact(model: Any, x: float, density: bool) -> dict[str, Any]:
-    from ldt.tails.exact import exact
-
-    logp, error, detail = exact(model, x, density=density)
-    found = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail, "cost": Cost(nodes=detail.nodes)}
-    if error > 1e-8 * max(1.0, abs(logp)):
-        found |= {"status": "warning", "advice": "the error is larger than usual; method='mpmath' gives any accuracy"}
-    return found
-
-
-def _saddlepoint(model: Any, x: float, density: bool, form: str = "sectors") -> dict[str, Any]:
-    from ldt.tails.saddlepoint import saddlepoint
-
-    if form not in ("sectors", "classical"):
-        raise ModelError(f"form: must be 'sectors' or 'classical', got {form!r}")
-    logp, error, detail = saddlepoint(model, x, density=density, form=form)
-    found: dict[str, Any] = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail}
-    if not math.isfinite(logp) or not math.isfinite(error):
-        return found | {
-            "logp": math.nan,
-            "error": math.inf,
-            "status": "failed",
-            "advice": "no saddle-point expansion holds here; use method='exact'",
-        }
-    if not detail.trusted:
-        other = "form='sectors' or " if form == "classical" else ""
-        found |= {"status": "warning", "advice": f"the expansion is not reliable here; use {other}method='exact'"}
-    return found
-
-
-def _importance(model: Any, x: float, density: bool, **options: Any) -> dict[str, Any]:
-    from ldt.tails.importance import importance
-
-    return importance(model, x, density=density, **options)
-
-
-def _montecarlo(model: Any, x: float, density: bool, **options: Any) -> dict[str, Any]:
-    from ldt.tails.montecarlo import montecarlo
-
-    return montecarlo(model, x, density=density, **options)
-
-
-def _mpmath(model: Any, x: float, density: bool, dps: int = 20) -> dict[str, Any]:
-    from ldt.tails.multiprecision import tail_mp
-
-    if type(dps) is not int or not 3 <= dps <= 1000:
-        raise ModelError(f"dps: must be an integer from 3 to 1000, got {dps!r}")
-    logp, error, nodes = tail_mp(model, x, dps=dps, quantity="density" if density else "tail")
-    # The float carries 16 digits; the multi-precision number itself is the detail.
-    rounding = 2.0**-53 * abs(float(logp))
-    return {
-        "logp": float(logp), "error": float(error) + rounding, "error_kind": "estimate",
-        "detail": {"logp": logp, "error": error, "dps": dps}, "cost": Cost(nodes=nodes),
-    }  # fmt: skip
 
 
 def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:

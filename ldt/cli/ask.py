@@ -11,28 +11,22 @@ from ldt.cli.render import Output
 from ldt.errors import ModelError
 
 SAMPLING = ("importance", "montecarlo")
-OF_METHOD = {
-    "importance": ("samples", "rng", "workers", "relative_error"),
-    "montecarlo": ("samples", "rng", "workers"),
-    "saddlepoint": ("form",),
-    "mpmath": ("dps",),
-}
-
 
 def resolve(model: Any, level: Any, method: str, options: dict[str, Any], out: Output) -> tuple[str, dict[str, Any]]:
     """(method, the options it takes), auto decided by the plan; a word on what sampling will cost.
 
     A seed is accepted by every method, since a method that draws nothing gives the same answer with any.
     """
-    from ldt.api import METHODS, plan
+    from ldt.api import plan
+    from ldt.tails.methods import method_of
 
-    if method not in METHODS:
-        raise ModelError(f"method: must be one of {', '.join(METHODS)}, got {method!r}")
+    if method != "auto":
+        method_of(model, method)
     chosen, seen = method, None
     if method == "auto" or method in SAMPLING:
         seen = plan(model, level)
         chosen = seen.method if method == "auto" else method
-    allowed = OF_METHOD.get(chosen, ())
+    allowed = method_of(model, chosen).options
     for name in options:
         if name not in allowed and name != "rng":
             known = ", ".join(METHOD_OPTIONS[k] for k in allowed) or "none"

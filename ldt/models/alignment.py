@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ldt.errors import ModelError
 
@@ -120,6 +120,9 @@ class AlignmentSum:
     >>> round(model.prefactor, 6), round(AlignmentSum(50, 50, c="ratio").prefactor, 10)
     (1.0, 0.376126389)
     """
+
+    kind: ClassVar[str] = "alignment"
+    symmetric: ClassVar[bool] = True
 
     width: int
     dim: int
@@ -330,7 +333,7 @@ class AlignmentSum:
     def to_dict(self) -> dict[str, Any]:
         """The model as strict JSON types; ``prefactor`` is the number behind the convention."""
         return {
-            "kind": "alignment",
+            "kind": self.kind,
             "width": self.width,
             "dim": self.dim,
             "readout_variance": self.readout_variance,

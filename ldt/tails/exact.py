@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ldt.errors import ConvergenceError
+from ldt.results import Cost
 from ldt.tails.loops import contour_sum
 from ldt.tails.sectors import SectorLaw, rounding, sector_law, specialised_law
 
@@ -144,3 +145,12 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
         first.nodes + second.nodes,
     )  # fmt: skip
     return first.log_value, error, detail
+
+
+def run(model: Any, level: float, *, density: bool, side: str) -> dict[str, Any]:
+    """The method 'exact' at level > 0: a dict of TailResult fields."""
+    logp, error, detail = exact(model, level, density=density)
+    found = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail, "cost": Cost(nodes=detail.nodes)}
+    if error > 1e-8 * max(1.0, abs(logp)):
+        found |= {"status": "warning", "advice": "the error is larger than usual; method='mpmath' gives any accuracy"}
+    return found

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 from ldt.errors import ModelError
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.special import log_ndtr_array
+from ldt.numerics.workers import mapper, sample_count
 from ldt.results import Cost
 from ldt.tails.saddlepoint import Evaluation, evaluate, refined
 from ldt.tails.sectors import SectorLaw, build, sector_law
@@ -102,25 +102,6 @@ def log_event(level: float, v: Any, density: bool) -> Any:
     return log_ndtr_array(-level / np.sqrt(v))
 
 
-def mapper(workers: Any) -> tuple[Callable[..., Any], Callable[[], None]]:
-    """(map, close) for ``workers``: an integer number of threads or a map-like callable."""
-    if callable(workers):
-        return workers, lambda: None
-    if isinstance(workers, bool) or not isinstance(workers, (int, np.integer)) or not 1 <= workers <= 256:
-        raise ModelError(f"workers: must be an integer from 1 to 256 or a map-like callable, got {workers!r}")
-    if workers == 1:
-        return map, lambda: None
-    pool = ThreadPoolExecutor(int(workers))
-    return pool.map, pool.shutdown
-
-
-def sample_count(samples: Any) -> int:
-    """``samples`` as an integer; ModelError naming it otherwise."""
-    if isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or not 2 <= samples <= 10**10:
-        raise ModelError(f"samples: must be an integer from 2 to 1e10, got {samples!r}")
-    return int(samples)
-
-
 class _Run:
     """The state of one estimate: a sum for every sector, blocks drawn so far."""
 
@@ -162,8 +143,8 @@ class _Run:
 
 
 def importance(
-    model: Any, level: float, *, density: bool = False, samples: Any = None, relative_error: Any = 0.01, rng: Any = None,
-    workers: Any = 1,
+    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = None, relative_error: Any = 0.01,
+    rng: Any = None, workers: Any = 1,
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) (or log p) at level > 0; a dict of TailResult fields.
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from ldt.errors import ModelError
 from ldt.numerics.random import block_generator, entropy_of
+from ldt.numerics.workers import mapper, sample_count
 from ldt.results import Cost
-from ldt.tails.importance import log_event, mapper, sample_count
+from ldt.tails.importance import log_event
 
 BLOCK_NEURONS = 1_000_000
 MAX_NEURONS = 4_000_000_000
@@ -42,7 +43,7 @@ def draw_variances(model: Any, n: int, random: np.random.Generator) -> Any:
 
 
 def montecarlo(
-    model: Any, level: float, *, density: bool = False, samples: Any = 100_000, rng: Any = None, workers: Any = 1
+    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = 100_000, rng: Any = None, workers: Any = 1
 ) -> dict[str, Any]:
     """Estimate log P(A >= level) (or log p) at level > 0; a dict of TailResult fields."""
     n = sample_count(samples)

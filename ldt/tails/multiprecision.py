@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ldt.errors import ConvergenceError, ModelError
+from ldt.results import Cost
 from ldt.tails.multiprecision_neuron import LN10, Grid, Neuron, log_sum, make_grid, reach_of, tilted
 
 BEND = 0.6  # q: near 1 the path bends early and is short, near 0 it stays on the vertical line; any 0 < q < 1 is right.
@@ -325,3 +326,16 @@ class _Attempt:
         if error > self.tol or mean < 0:
             raise _CoarseError
         return ctx.log(mean / ctx.pi) + self.base, error / (1 - error)
+
+
+def run(model: Any, level: float, *, density: bool, side: str, dps: int = 20) -> dict[str, Any]:
+    """The method 'mpmath' at level > 0: a dict of TailResult fields."""
+    if type(dps) is not int or not 3 <= dps <= 1000:
+        raise ModelError(f"dps: must be an integer from 3 to 1000, got {dps!r}")
+    logp, error, nodes = tail_mp(model, level, dps=dps, quantity="density" if density else "tail")
+    # The float carries 16 digits; the multi-precision number itself is the detail.
+    rounding = 2.0**-53 * abs(float(logp))
+    return {
+        "logp": float(logp), "error": float(error) + rounding, "error_kind": "estimate",
+        "detail": {"logp": logp, "error": error, "dps": dps}, "cost": Cost(nodes=nodes),
+    }  # fmt: skip

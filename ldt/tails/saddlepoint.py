@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from ldt.errors import ModelError
 from ldt.models.loops import log_moment
 from ldt.numerics.special import log_ndtr
 from ldt.tails.sectors import Sector, SectorLaw, rounding, sector_law, specialised_law, unsectored
@@ -169,3 +170,22 @@ def _ripple(law: SectorLaw, whole: Sector) -> float:
     each = [2.0 * kappa * m[1] + 4.0 * (kappa * s) ** 2 * m[2] for m in (sp, t)]
     variance = number * each[0] + (law.model.width - number) * each[1]
     return 2.0 * math.exp(-2.0 * math.pi**2 * variance / mu**2)
+
+
+def run(model: Any, level: float, *, density: bool, side: str, form: str = "sectors") -> dict[str, Any]:
+    """The method 'saddlepoint' at level > 0: a dict of TailResult fields."""
+    if form not in ("sectors", "classical"):
+        raise ModelError(f"form: must be 'sectors' or 'classical', got {form!r}")
+    logp, error, detail = saddlepoint(model, level, density=density, form=form)
+    found: dict[str, Any] = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail}
+    if not math.isfinite(logp) or not math.isfinite(error):
+        return found | {
+            "logp": math.nan,
+            "error": math.inf,
+            "status": "failed",
+            "advice": "no saddle-point expansion holds here; use method='exact'",
+        }
+    if not detail.trusted:
+        other = "form='sectors' or " if form == "classical" else ""
+        found |= {"status": "warning", "advice": f"the expansion is not reliable here; use {other}method='exact'"}
+    return found

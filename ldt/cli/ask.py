@@ -43,6 +43,8 @@ def announce(model: Any, seen: Any, method: str, options: dict[str, Any], out: O
 
     samples, asked = options.get("samples"), options.get("relative_error", 0.01)
     good = samples is None or (isinstance(samples, int) and 2 <= samples <= 10**10)
+    workers = options.get("workers", 1)
+    good = good and isinstance(workers, int) and 1 <= workers <= 256
     if not good or not isinstance(asked, (int, float)) or not 0.0 < asked < 1.0:
         return  # the method will refuse it
     seconds = next((c.get("seconds") for c in seen.candidates if c["method"] == method), None)

@@ -37,12 +37,9 @@ MAX_NEURONS = 4_000_000_000
 
 
 def _integer(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or (not isinstance(value, (int, float)) and not hasattr(value, "__index__")):
-        raise ModelError(f"{name}: must be an integer from {low} to {high:.0e}, got {value!r}")
-    if isinstance(value, float) and not value.is_integer():
-        raise ModelError(f"{name}: must be an integer from {low} to {high:.0e}, got {value!r}")
-    if not low <= int(value) <= high:
-        raise ModelError(f"{name}: must be an integer from {low} to {high:.0e}, got {value!r}")
+    number = isinstance(value, (int, float)) or hasattr(value, "__index__")
+    if isinstance(value, bool) or not number or (isinstance(value, float) and not value.is_integer()) or not low <= int(value) <= high:
+        raise ModelError(f"{name}: must be an integer from {low} to {high:.6g}, got {value!r}")
     return int(value)
 
 

@@ -209,7 +209,9 @@ def _complement(found: dict[str, Any]) -> dict[str, Any]:
     p = math.exp(found["logp"])
     logq = math.log1p(-p) if p < 0.5 else math.log(-math.expm1(found["logp"]))
     error = found["error"] * p / max(1.0 - p, 1e-300) + 2.0**-53
-    return {**found, "logp": logq, "error": error}
+    # What the detail says of the mirrored event (its hits, its specialised neurons) is not true of this one.
+    told: dict[str, Any] = getattr(found.get("detail"), "complement", dict)()
+    return {**found, "logp": logq, "error": error, **told}
 
 
 def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:

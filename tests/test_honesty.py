@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import twins
 from mpmath import mp
 from problems import KNOWN_DISHONEST, PROBLEMS, Problem, problems
-from scipy import stats
+from scipy import special, stats
 
 import ldt
 
@@ -57,6 +58,38 @@ def test_exact_error_grows_with_the_exponent() -> None:
     errors = [ldt.tail(model, x, method="exact").error for x in (1.0, 100.0, 1e4)]
     assert errors[0] < errors[1] < errors[2]
     assert errors[2] >= 2.0**-53 * 4e8
+
+
+@pytest.mark.parametrize(("dim", "level"), [(50, 0.3), (20_000, 0.01), (222_462, 4e-3)])
+def test_exact_with_a_two_dimensional_overlap_in_high_dimension(dim: int, level: float) -> None:
+    """<relu(w.x), x_1> = w_1/2 whatever |w_perp|: the law is that of the linear activation, variance-gamma, at c = 1/2."""
+    flat = ldt.AlignmentSum(20, dim, activation="relu", target=1, c="raw", overlap="full")
+    line = ldt.AlignmentSum(20, dim, activation="linear", target=1, c=0.5)
+    one, two = ldt.tail(flat, level, method="exact"), ldt.tail(line, level, method="exact")
+    assert -1e3 < two.logp < -2.0
+    assert abs(one.logp - two.logp) <= one.error + two.error <= 1e-9
+
+
+def erf_copy(x: Any) -> Any:
+    return special.erf(x)
+
+
+@pytest.mark.parametrize("weight_variance", [1.0, 1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("target", [3, 5, {3: 1.0, 5: -1.0}], ids=str)
+def test_exact_of_a_computed_overlap_at_small_weights(weight_variance: float, target: Any) -> None:
+    """b_k ~ |w|^k: at small weights little is left of the table's absolute accuracy, and the error must say so."""
+    fields: dict[str, Any] = {"target": target, "c": "orthonormal", "weight_variance": weight_variance}
+    computed, closed = ldt.AlignmentSum(10, 10, activation=erf_copy, **fields), ldt.AlignmentSum(10, 10, **fields)
+    level = 3.0 * math.sqrt(closed.variance)
+    one, two = ldt.tail(computed, level, method="exact"), ldt.tail(closed, level, method="exact")
+    assert abs(one.logp - two.logp) <= one.error + two.error
+
+
+@pytest.mark.parametrize("method", ["exact", "saddlepoint", "importance"])
+def test_a_computed_overlap_lost_in_rounding_is_refused(method: str) -> None:
+    model = ldt.AlignmentSum(10, 10, activation=erf_copy, target=5, c="raw", weight_variance=1e-6)
+    with pytest.raises(ldt.ConvergenceError, match=r"activation.*weight_variance"):
+        ldt.tail(model, 1e-15, method=method)
 
 
 # -- saddle points ---------------------------------------------------------------------------------------------------------------
@@ -213,6 +246,31 @@ def test_montecarlo_without_a_hit_fails_with_a_bound() -> None:
     assert result.detail.interval[0] is None
     assert result.detail.interval[1] == pytest.approx(math.log(1 - 0.025 ** (1 / 1000)), rel=1e-9)
     assert result.advice
+
+
+def test_montecarlo_where_every_sample_is_in_the_event() -> None:
+    """1000 of 1000 samples at or above the mirror image of a level that none reached: the interval is that of 1000 hits."""
+    result = ldt.tail(ldt.AlignmentSum(50, 50), -1.0, method="montecarlo", samples=1000, rng=1)
+    assert result.status == "ok" and result.logp == 0.0 and result.detail.hits == 1000
+    assert result.detail.interval[0] == pytest.approx(math.log(0.025) / 1000, rel=1e-9) and result.detail.interval[1] == 0.0
+    assert result.error >= -result.detail.interval[0] / 2.0
+
+
+@pytest.mark.parametrize("level", [-0.004, -0.001])
+def test_montecarlo_below_zero_covers(level: float) -> None:
+    model = ldt.AlignmentSum(50, 50)
+    truth = ldt.tail(model, level, method="exact").logp
+    result = ldt.tail(model, level, method="montecarlo", samples=20_000, rng=3)
+    low, high = result.detail.interval
+    assert low < result.logp < high and low < truth < high
+    assert result.logp == pytest.approx(math.log(result.detail.hits / 20_000), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["exact", "saddlepoint", "importance"])
+def test_likely_events_claim_no_specialised_neurons(method: str) -> None:
+    """The sectors' shares belong to A >= 1; given A >= -1 hardly any neuron is specialised."""
+    detail = ldt.tail(ldt.AlignmentSum(50, 50), -1.0, method=method).detail
+    assert not detail.specialised
 
 
 # -- mpmath ------------------------------------------------------------------------------------------------------------------------

@@ -249,6 +249,13 @@ def test_bad_callables(index: int) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("degree", [3, 5])
+def test_callable_without_an_overlap(degree: int) -> None:
+    """softplus(x) = x/2 + an even function: orthogonal to He_3, He_5, ..., so that only rounding is computed."""
+    with pytest.raises(ldt.ModelError, match="softplus has no overlap"):
+        ldt.AlignmentSum(5, 5, activation=softplus, target=degree, c="raw")
+
+
 MODEL = ldt.AlignmentSum(5, 5)
 TAKE_A_LEVEL = (ldt.logpdf, ldt.logsf, ldt.logcdf, ldt.rate, ldt.plan, ldt.tilted, ldt.sample_given, ldt.compare)
 BAD_LEVELS = (NAN, INF, -INF, "1.0", "one", None, True, np.True_, 1j, {}, object(), b"1")

@@ -32,6 +32,8 @@ Activation = Callable[[Any], Any]
 Q_MAX = 1.0e3
 #: Half-width of the Gaussian average over z; the mass beyond is below 1e-300.
 Z_MAX = 38.0
+#: A Hermite average over 1 + q that is nowhere larger is the quadrature's rounding of 0.
+NOTHING = 1e-13
 
 
 def erf_constant(k: int) -> float:
@@ -117,7 +119,8 @@ class HermiteTable:
     """b_k(q) on 0 <= q <= Q_MAX for a computed activation, by Chebyshev interpolation in q/(1 + q).
 
     ``table(q)`` has shape (len(ks),) + q.shape.  The interpolant of b_k/(1 + q) is doubled until its last
-    coefficients are below 1e-13 of the largest; ConvergenceError if 1024 do not suffice.
+    coefficients are below 1e-13 of the largest; ConvergenceError if 1024 do not suffice.  What is nothing but rounding is 0.
+    ``error`` is the absolute error of b_k/(1 + q): the interpolant's tail and the rounding of quadrature and series.
     """
 
     def __init__(self, phi: Activation, ks: tuple[int, ...]) -> None:
@@ -132,13 +135,18 @@ class HermiteTable:
             values = hermite_averages(phi, ks, q) / (1.0 + q)
             coefficients = np.array([cheb.chebfit(nodes, row, n - 1) for row in values])
             size = max(float(np.max(np.abs(coefficients))), 1e-300)
-            if float(np.max(np.abs(coefficients[:, -4:]))) < 1e-13 * size:
+            tail = float(np.max(np.abs(coefficients[:, -4:])))
+            if size < NOTHING:
+                coefficients = np.zeros((len(ks), 1))
+                break
+            if tail < 1e-13 * size:
                 break
             if n >= 1024:
                 raise ConvergenceError("activation: its overlap b_k(q) is too rough in q to tabulate to 1e-13")
             n *= 2
         self._coefficients = coefficients
         self._top = top
+        self.error = 4.0 * tail + 5e-15 * size
 
     def __call__(self, q: Array) -> Array:
         q = np.asarray(q, dtype=float)

@@ -123,8 +123,6 @@ class NeuronLaw:
         self.b = d / (2.0 * sw2)
         self.a = 0.5 * (d - 1)
         self.scale = math.sqrt(sw2 / d)
-        #: Relative error of g: rounding for the closed forms, the table's for a computed overlap.
-        self.g_error = EPS if model.activation in ("erf", "relu", "linear") else 3e-13
         full = model.overlap == "full"
         self.kind = "v" if full and model.activation == "erf" else "wr" if full and model.activation != "linear" else "w"
         if self.kind == "v":
@@ -132,6 +130,32 @@ class NeuronLaw:
             self._log_mean = _log_mean_root(self.a, 1.0 / self.b)
         degrees = {k % 2 for k, _ in model.target if not (model.activation == "erf" and k % 2 == 0)}
         self.even = len(degrees) == 1
+
+    @cached_property
+    def g_error(self) -> float:
+        """Relative error of g: rounding for the closed forms, the table's for a computed overlap.
+
+        The table's error is absolute, and b_k ~ q^k for small q: at a small weight variance little of it may be left.  ConvergenceError
+        where less than three digits are.
+        """
+        from ldt.models.hermite import hermite_table
+
+        model = self.model
+        if model.activation in ("erf", "relu", "linear"):
+            return EPS
+        error = hermite_table(model._phi, tuple(k for k, _ in model.target)).error
+        sigma = math.sqrt(model.weight_variance)
+        w = np.geomspace(self.scale, 30.0 * sigma, 40)
+        q = np.hypot(w, sigma)
+        absolute = error * (1.0 + q) * sum(abs(y) * (w / q) ** k for k, y in model.target)
+        size = np.maximum.accumulate(np.abs(np.asarray(model.unit_overlap(w, model.weight_variance))))
+        relative = float(np.max(absolute / np.maximum(size, 1e-300)))
+        if relative > 1e-3:
+            raise ConvergenceError(
+                f"activation: its computed overlap is lost in rounding at weights as small as |w| = {sigma:.3g} (sigma_w);"
+                " a larger weight_variance is needed"
+            )
+        return max(3e-13, relative)
 
     # -- density and overlap on the coordinate ---------------------------------------------------------------------------
 
@@ -196,10 +220,28 @@ class NeuronLaw:
         return lw, self._gg(x[:, None], r)
 
     def _log_radial(self, r: Array) -> Array:
+        """Log density of r = |w_perp|, 2 b^a r^(2a-1) exp(-b r^2)/Gamma(a), relative to its mode: the terms are of size a log a and would
+        cancel (1e-10 lost at d = 1e5)."""
         from scipy.special import xlogy  # r = 0 is a place like any other at d = 2
 
-        a, b = self.a, self.b
-        return np.asarray(math.log(2.0) + a * math.log(b) - math.lgamma(a) + xlogy(2.0 * a - 1.0, r) - b * r * r)
+        h = self.a - 0.5
+        if h < 2.0:
+            top = math.log(2.0) + self.a * math.log(self.b) - math.lgamma(self.a)
+            return np.asarray(top + xlogy(2.0 * h, r) - self.b * r * r)
+        mode = math.sqrt(h / self.b)
+        x = (r - mode) * (r + mode) / mode**2
+        with np.errstate(divide="ignore"):
+            return np.asarray(self._log_radial_mode + h * (np.log1p(np.maximum(x, -1.0)) - x))
+
+    @cached_property
+    def _log_radial_mode(self) -> float:
+        """Log density of |w_perp| at its mode, log[2 sqrt(b) h^h exp(-h)/Gamma(h + 1/2)], h = a - 1/2, rounded once."""
+        import mpmath
+
+        ctx = mpmath.MPContext()
+        ctx.dps = 40
+        h = ctx.mpf(self.a) - 0.5
+        return float(ctx.log(2 * ctx.sqrt(ctx.mpf(self.b))) + h * ctx.log(h) - h - ctx.loggamma(h + 0.5))
 
     def _gg(self, x: Array, r: Array) -> Array:
         return np.asarray(self.model.unit_overlap(x + 0.0 * r, r * r + 0.0 * x) ** 2)

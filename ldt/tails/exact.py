@@ -11,7 +11,7 @@ cut again where its tilted density has a valley.  Valid for every N >= 1 and lev
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,10 @@ class ExactDetail:
     conditioning: float
     sectors: int
     nodes: int
+
+    def complement(self) -> dict[str, Any]:
+        """The detail for the complementary event: the law of the number of specialised neurons is not known there."""
+        return {"detail": replace(self, specialised=None, probability=None)}
 
     @property
     def mean_specialised(self) -> float:
@@ -121,9 +125,10 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
     other, second = _inverted(sector_law(model, float(level), variant=1), density=density, q=0.35, step=step / 1.31)
     for _ in range(4):
         variation = abs(first.log_value - second.log_value)
-        # A relative error e of g changes K(s) by e s K'(s) = e s alpha.
-        tilt = max(s.s for s in law.sectors)
-        conditioning = max(first.conditioning, second.conditioning) + model.neuron.g_error * tilt * law.level
+        # A relative error e of g moves the level by e: log P by e alpha p/P, which is e s alpha where the saddle tells, and at most
+        # about 2 |log P| (Gaussian) + 1.
+        reach = max(max(s.s for s in law.sectors) * law.level, 2.0 * abs(first.log_value) + 1.0)
+        conditioning = max(first.conditioning, second.conditioning) + model.neuron.g_error * reach
         cancellation = first.cancellation + second.cancellation
         if variation + cancellation <= max(TARGET * max(1.0, abs(first.log_value)), 4.0 * conditioning):
             break

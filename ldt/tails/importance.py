@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,10 @@ class ImportanceDetail:
     share: list[float]
     drawn: list[int]
     largest: float
+
+    def complement(self) -> dict[str, Any]:
+        """The detail for the complementary event: the sectors' shares are not known there."""
+        return {"detail": replace(self, specialised=[], share=[])}
 
 
 @dataclass

@@ -31,6 +31,10 @@ class MonteCarloDetail:
     hits: int | None
     interval: tuple[float | None, float | None]
 
+    def complement(self) -> dict[str, Any]:
+        """The result's fields for the event that the samples without a hit are in."""
+        return {} if self.hits is None else {"status": "ok", "advice": "", **_proportion(self.samples - self.hits, self.samples)}
+
 
 def draw_variances(model: Any, n: int, random: np.random.Generator) -> Any:
     """V(w) of n networks drawn from the prior."""

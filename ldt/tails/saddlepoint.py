@@ -22,7 +22,7 @@ cannot see are measured besides:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,10 @@ class SaddleDetail:
     cut: float | None
     specialised: Any = None
     probability: Any = None
+
+    def complement(self) -> dict[str, Any]:
+        """The detail for the complementary event: the law of the number of specialised neurons is not known there."""
+        return {"detail": replace(self, specialised=None, probability=None)}
 
 
 def saddle_value(sector: Sector, level: float, density: bool) -> tuple[float, float]:

@@ -15,6 +15,7 @@ has two wells; it is then cut again at the valley between them (``refine``), unt
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -33,6 +34,8 @@ EPS = float(np.finfo(float).eps)
 SECTOR_DROP = 45.0
 #: With more sectors than this the number of specialised neurons is as good as continuous: one contour serves.
 MAX_SECTORS = 600
+#: How many sectors are tried at most, the negligible ones included.
+MAX_TRIED = 12_000
 #: A valley of the tilted density shallower than this (nats) is no reason for a cut.
 VALLEY = 0.5
 #: Fewer neurons than this beyond a cut, and the cut is too far out.
@@ -124,34 +127,38 @@ class Bins:
         return Sector(special, s, sector_cgf(s, *args), log_multinomial(self.model.width, special))
 
     def relevant(self, level: float, guess: float, first: tuple[int, ...]) -> tuple[list[Sector], float]:
-        """Sectors whose Chernoff bound is within SECTOR_DROP of the largest, searched outwards from ``first``, and the
-        log of (the largest bound left out, relative to the largest, times the number of neighbours left out)."""
+        """Sectors whose Chernoff bound is within SECTOR_DROP of the largest, searched outwards from ``first``, best first, and the
+        log of (the largest bound left out, relative to the largest, times the number of neighbours left out).
+
+        More than MAX_SECTORS come back where there are more; after MAX_TRIED the best that have unseen neighbours count as left out.
+        """
         while not self.allowed(first):
             first = tuple(max(0, k - 1) if not e else 0 for k, e in zip(first, self.empty[1:], strict=True))
             if not any(first):
                 break
         found = {first: self.solve(level, guess, first)}
         # Every sector with at most one neuron out of the typical bin is tried: a far bin need not be a neighbour of the best.
-        best = found[first].log_bound(level)
-        front = [first]
         for seed in [(0,) * len(first), *(tuple(int(i == j) for i in range(len(first))) for j in range(len(first)))]:
             if seed not in found and self.allowed(seed) and sum(first) <= 3:
                 found[seed] = self.solve(level, guess, seed)
-                best = max(best, found[seed].log_bound(level))
-                front.append(seed)
-        while front and len(found) <= MAX_SECTORS:
-            at = front.pop()
-            if found[at].log_bound(level) < best - SECTOR_DROP:
-                continue
+        bounds = {n: s.log_bound(level) for n, s in found.items()}
+        front = [(-bound, n) for n, bound in bounds.items()]
+        heapq.heapify(front)
+        best, expanded = -front[0][0], 0
+        while front and expanded <= MAX_SECTORS and len(found) <= MAX_TRIED:
+            bound, at = heapq.heappop(front)
+            if -bound < best - SECTOR_DROP:
+                break
+            expanded += 1
             for near in _neighbours(at):
                 if near in found or not self.allowed(near):
                     continue
                 found[near] = self.solve(level, found[at].s, near)
-                best = max(best, found[near].log_bound(level))
-                front.append(near)
-        bounds = {n: s.log_bound(level) for n, s in found.items()}
+                bounds[near] = found[near].log_bound(level)
+                best = max(best, bounds[near])
+                heapq.heappush(front, (-bounds[near], near))
         kept = [found[n] for n in sorted(found) if bounds[n] >= best - SECTOR_DROP]
-        left = [v for v in bounds.values() if v < best - SECTOR_DROP]
+        left = [v for v in bounds.values() if v < best - SECTOR_DROP] + [-b for b, _ in front if -b >= best - SECTOR_DROP]
         return kept, max(left) - best + math.log(4.0 * len(left)) if left else -math.inf
 
 

@@ -1,0 +1,36 @@
+"""The sector search: what is left out of the sum is negligible, and counted."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+import ldt
+from ldt.tails.sectors import SECTOR_DROP, Bins, chernoff
+
+
+def compositions(total: int, bins: int) -> list[tuple[int, ...]]:
+    """Every way of putting at most ``total`` neurons into ``bins`` bins beyond the typical one."""
+    out = []
+    for places in itertools.combinations_with_replacement(range(bins + 1), total):
+        out.append(tuple(places.count(b) for b in range(1, bins + 1)))
+    return out
+
+
+def test_search_finds_every_sector_that_matters() -> None:
+    """With many bins a sector has a hundred neighbours: the search must not stop at a number tried.  All C(15, 6) are tried here."""
+    model = ldt.AlignmentSum(6, 10**4)
+    level = 30.0 * math.sqrt(model.variance)
+    whole, rough = chernoff(model, level)
+    scale = model.neuron.scale
+    bins = Bins(model, rough, tuple(scale * z for z in (2.75, 3.75, 4.75, 6.25, 8.25, 10.75, 14.25, 18.75, 90.0)))
+    guess = (0, 0, 1, 0, 0, 0, 0, 0, 0)
+    kept, left_out = bins.relevant(level, whole.s, guess)
+    bounds = {n: bins.solve(level, whole.s, n).log_bound(level) for n in compositions(6, 9) if bins.allowed(n)}
+    best = max(bounds.values())
+    missing = [v - best for n, v in bounds.items() if n not in {s.special for s in kept}]
+    assert len(kept) > 100
+    assert np.logaddexp.reduce(missing) < -SECTOR_DROP + math.log(len(missing))
+    assert np.logaddexp.reduce(missing) <= left_out + math.log(len(missing))

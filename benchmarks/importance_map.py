@@ -17,7 +17,7 @@ def main() -> None:
             for level in (0.05, 0.3, 1.0, 3.0):
                 model = ldt.AlignmentSum(width, dim)
                 exact = ldt.tail(model, level, method="exact")
-                found = ldt.tail(model, level, method="importance", relative_error=0.02, rng=1)
+                found = ldt.tail(model, level, method="importance", target_error=0.02, rng=1)
                 variance = found.detail.relative_variance
                 z = (found.logp - exact.logp) / found.error
                 print(f"{width:7d} {dim:5d} {level:6g} {exact.logp:14.4f} {variance:14.3f} {z:6.2f}", flush=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ldt.api import tail as tail
     from ldt.api import tilted as tilted
     from ldt.errors import ConvergenceError as ConvergenceError
+    from ldt.errors import Interrupted as Interrupted
     from ldt.errors import LdtError as LdtError
     from ldt.errors import MethodError as MethodError
     from ldt.errors import ModelError as ModelError
@@ -48,6 +49,7 @@ _HOME = {
     "tail": "ldt.api",
     "tilted": "ldt.api",
     "ConvergenceError": "ldt.errors",
+    "Interrupted": "ldt.errors",
     "LdtError": "ldt.errors",
     "MethodError": "ldt.errors",
     "ModelError": "ldt.errors",

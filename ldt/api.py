@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ldt.errors import ConvergenceError, MethodError, ModelError, NoTiltError
+from ldt.errors import ConvergenceError, Interrupted, MethodError, ModelError, NoTiltError
 from ldt.results import Cost, Plan, RateResult, TailResult
 from ldt.tails.methods import family, method_of, origin_of, plan_of
 
@@ -30,8 +30,8 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}
     side : {"upper", "lower"}
     **options
-        ``saddlepoint``: form='sectors' | 'classical'; ``importance``: samples, relative_error, rng, workers;
-        ``montecarlo``: samples, rng, workers; ``mpmath``: dps.
+        ``saddlepoint``: form='sectors' | 'classical'; ``importance``, ``montecarlo``: samples, target_error (absolute error of
+        log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps.
 
     Returns
     -------
@@ -46,6 +46,8 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
         The method does not apply to this model; the message names one that does.
     ConvergenceError
         The method did not reach an answer that it can vouch for.
+    Interrupted
+        Ctrl-C during sampling; its ``result`` is the answer from what was drawn until then.
 
     Examples
     --------
@@ -188,8 +190,11 @@ def _each(model: Any, level: Any, method: str, quantity: str, side: str, options
     else:
         found = how.load()(model, value, density=density, side=side, **options)
     fields = {"model": model, "level": value, "side": side, "quantity": quantity, "method": chosen, **found}
-    cost = fields.pop("cost", Cost())
-    return TailResult(cost=Cost(cost.nodes, cost.samples, time.perf_counter() - start), **fields)
+    cost, stopped = fields.pop("cost", Cost()), fields.pop("interrupted", False)
+    result = TailResult(cost=Cost(cost.nodes, cost.samples, time.perf_counter() - start), **fields)
+    if stopped:
+        raise Interrupted(result)
+    return result
 
 
 def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[str, Any]) -> dict[str, Any]:
@@ -226,22 +231,43 @@ def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, o
         raise ModelError(f"level: must be a finite number or an array of them, got {levels!r}") from None
     if not np.all(np.isfinite(array)):
         raise ModelError(f"level: must be finite, got {float(array[~np.isfinite(array)].ravel()[0])!r} among the levels")
-    results = [_each(model, float(x), method, quantity, side, options) for x in array.ravel()]
+    results: list[TailResult] = []
+    stopped = False
+    for x in array.ravel():
+        if stopped:
+            results.append(_not_reached(model, float(x), method, quantity, side))
+            continue
+        try:
+            results.append(_each(model, float(x), method, quantity, side, options))
+        except Interrupted as stop:
+            stopped = True
+            results.append(stop.result)
     methods = {r.method for r in results}
 
     def gather(name: str, dtype: Any = float) -> Any:
         return np.array([getattr(r, name) for r in results], dtype=dtype).reshape(array.shape)
 
-    return TailResult(
+    found = TailResult(
         logp=gather("logp"), error=gather("error"), error_kind=results[0].error_kind if results else "estimate",
         method=methods.pop() if len(methods) == 1 else method, status=gather("status", object), quantity=quantity, side=side, level=array,
         model=model, seed=results[0].seed if results else None, advice=gather("advice", object),
         cost=Cost(sum(r.cost.nodes for r in results), sum(r.cost.samples for r in results), sum(r.cost.seconds for r in results)),
         detail=tuple(r.detail for r in results),
     )  # fmt: skip
+    if stopped:
+        raise Interrupted(found)
+    return found
+
+
+def _not_reached(model: Any, level: float, method: str, quantity: str, side: str) -> TailResult:
+    """What stands for a level that Ctrl-C kept from being asked."""
+    return TailResult(
+        math.nan, math.inf, method=method, status="failed", quantity=quantity, side=side, level=level, model=model,
+        advice="interrupted before this level",
+    )  # fmt: skip
 
 
 __all__ = [
-    "ConvergenceError", "MethodError", "ModelError", "NoTiltError", "compare", "logcdf", "logpdf", "logsf", "plan", "rate",
+    "ConvergenceError", "Interrupted", "MethodError", "ModelError", "NoTiltError", "compare", "logcdf", "logpdf", "logsf", "plan", "rate",
     "sample_given", "tail", "tilted",
 ]  # fmt: skip

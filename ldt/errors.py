@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LdtError(Exception):
     """Base class of the errors that the package raises on purpose."""
@@ -21,3 +23,14 @@ class MethodError(LdtError, ValueError):
 
 class ConvergenceError(LdtError, ArithmeticError):
     """A numerical procedure did not reach an answer it can vouch for."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a sampling method; ``result`` is the usable answer of what was drawn until then (status 'warning', or 'failed').
+
+    It derives from KeyboardInterrupt, so that a program that does not ask for it ends as it would have.
+    """
+
+    def __init__(self, result: Any) -> None:
+        super().__init__("interrupted; .result is what was found until then")
+        self.result = result

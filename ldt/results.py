@@ -111,6 +111,21 @@ class TailResult(_Record):
         """Base-10 logarithm of the probability."""
         return self.logp / LN10
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Ends of log P (nats; one level): of an interval that covers it in 95 % of runs if sampled, else within ``error``.
+
+        A method that knows a better one than 1.96 standard errors either side has it in ``detail.interval``.
+
+        >>> TailResult(logp=-10.0, error=0.5, error_kind="stderr").interval
+        (-10.98, -9.02)
+        """
+        own = getattr(self.detail, "interval", None)
+        if own is not None:
+            return (-math.inf if own[0] is None else own[0], math.inf if own[1] is None else own[1])
+        reach = (1.96 if self.error_kind == "stderr" else 1.0) * self.error
+        return (self.logp - reach, self.logp + reach) if math.isfinite(self.logp) else (-math.inf, math.inf)
+
     def __repr__(self) -> str:
         if not isinstance(self.logp, float):
             return f"TailResult({self.quantity}, method={self.method!r}, levels={len(self.logp)}, logp={self.logp!r})"

@@ -223,7 +223,7 @@ def test_help_version_and_nothing() -> None:
         ("tail --width 5 --dim 5 --level 1 --samples 20", ("--samples", "exact", "auto")),
         ("tail --width 5 --dim 5 --level 1 --method importance --samples few", ("samples", "'few'")),
         ("tail --width 5 --dim 5 --level 1 --method importance --seed -1", ("seed", "-1", "non-negative")),
-        ("tail --width 5 --dim 5 --level 1 --method importance --relative-error 0", ("relative_error", "0")),
+        ("tail --width 5 --dim 5 --level 1 --method importance --target-error 0", ("target_error", "0")),
         ("tail --width 5 --dim 5 --level 1 --method importance --workers 0", ("workers", "0")),
         ("tail --width 5 --dim 5 --level 1 --target 31", ("target", "0 to 30")),
         ("tail --width 5 --dim 5 --level 1 --method saddlepoint --form new", ("form", "'new'", "sectors")),

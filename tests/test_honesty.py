@@ -181,7 +181,7 @@ def test_importance_where_one_neuron_of_many_sizes_carries_the_event() -> None:
 
 def test_importance_stops_at_the_error_asked_for() -> None:
     for asked in (0.1, 0.02, 0.005):
-        result = ldt.tail(ldt.AlignmentSum(20, 20), 1.0, method="importance", relative_error=asked, rng=3)
+        result = ldt.tail(ldt.AlignmentSum(20, 20), 1.0, method="importance", target_error=asked, rng=3)
         assert result.status == "ok"
         assert 0.3 * asked < result.error <= 1.05 * asked
         assert abs(result.logp + 173.317221196939) < 4.5 * result.error

@@ -67,7 +67,7 @@ def test_every_method_agrees_on_a_small_run() -> None:
 
 
 def test_gp_where_it_wins() -> None:
-    found = scaling(ldt.AlignmentSum(5, 5), settings=["gp"], dims=[2, 3], width=20_000, rng=3, relative_error=0.05)
+    found = scaling(ldt.AlignmentSum(5, 5), settings=["gp"], dims=[2, 3], width=20_000, rng=3, target_error=0.05)
     assert found.grids and all(abs(p.z) < 5.0 for g in found.grids for p in g.points if math.isfinite(p.z))
 
 

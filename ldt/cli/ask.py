@@ -3,10 +3,11 @@ predicted cost said before it starts."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
-from ldt.cli.options import METHOD_OPTIONS
+from ldt.cli.options import METHOD_OPTIONS, workers_of
 from ldt.cli.render import Output
 from ldt.errors import ModelError
 
@@ -27,37 +28,46 @@ def resolve(model: Any, level: Any, method: str, options: dict[str, Any], out: O
         seen = plan(model, level)
         chosen = seen.method if method == "auto" else method
     allowed = method_of(model, chosen).options
+    if "workers" in allowed:
+        allowed = (*allowed, "scheduler")
     for name in options:
         if name not in allowed and name != "rng":
-            known = ", ".join(METHOD_OPTIONS[k] for k in allowed) or "none"
+            known = ", ".join(METHOD_OPTIONS[k] for k in allowed if k in METHOD_OPTIONS) or "none"
             why = ", which auto chose here" if method == "auto" else ""
             raise ModelError(f"{METHOD_OPTIONS[name]}: not an option of method {chosen!r}{why} (its options: {known})")
     if chosen in SAMPLING and seen is not None:
         announce(model, seen, chosen, options, out)
-    return chosen, {k: v for k, v in options.items() if k in allowed}
+    taken = {k: v for k, v in options.items() if k in allowed}
+    scheduler = taken.pop("scheduler", None)
+    if scheduler is not None:
+        taken["workers"] = workers_of(taken.get("workers", os.cpu_count() or 1), scheduler)
+    return chosen, taken
 
 
 def announce(model: Any, seen: Any, method: str, options: dict[str, Any], out: Output) -> None:
     """Say on standard error what a sampling method is about to take, by the plan's own figures."""
     from ldt.tails.choose import PLAIN_NEURON, TILTED_NEURON
 
-    samples, asked = options.get("samples"), options.get("relative_error", 0.01)
+    samples, asked = options.get("samples"), options.get("target_error")
     good = samples is None or (isinstance(samples, int) and 2 <= samples <= 10**10)
     workers = options.get("workers", 1)
     good = good and isinstance(workers, int) and 1 <= workers <= 256
-    if not good or not isinstance(asked, (int, float)) or not 0.0 < asked < 1.0:
+    if not good or not (asked is None or (isinstance(asked, (int, float)) and 0.0 < asked < 1.0)):
         return  # the method will refuse it
     seconds = next((c.get("seconds") for c in seen.candidates if c["method"] == method), None)
     if seconds is None and (method == "importance" or samples is None):
         return  # the method does not apply, and will say so
     what = "its default number of samples"
     if samples is not None:
-        what = f"{samples} samples"
+        what = f"{'at most ' if asked else ''}{samples} samples"
         slow = 300.0 if method == "importance" and model.neuron.kind == "wr" else 1.0
         seconds = max(0.02, samples * model.width * slow * (PLAIN_NEURON if method == "montecarlo" else TILTED_NEURON))
     elif method == "importance" and seconds is not None:
-        what = f"a relative error of {asked:g}"
-        seconds = seconds * max(1.0, (0.01 / asked) ** 2)
+        what = f"an error of {asked or 0.01:g} nats"
+        seconds = seconds * max(1.0, (0.01 / (asked or 0.01)) ** 2)
+    elif asked:
+        out.say(f"{method}: an error of {asked:g} nats with {model.width} neurons: the longer the rarer the event")
+        return
     out.say(f"{method}: {what} of {model.width} neurons: about {seconds:.2g} s (within a factor of a few)")
 
 

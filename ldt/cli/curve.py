@@ -9,7 +9,7 @@ import click
 
 from ldt.cli.options import integer, method_options, model_options, output_options
 from ldt.cli.options import number as as_number
-from ldt.cli.render import Output, digits, exit_code, number, table
+from ldt.cli.render import INTERRUPTED, Output, digits, exit_code, number, table
 
 HEADER = (
     "level", "logp", "error", "error_kind", "log_density", "density_error", "rate", "rate_nonconvex", "tilt", "mean_specialised",
@@ -35,6 +35,7 @@ def command(
     """log P, density and rate of MODEL over a range of levels."""
     from ldt.api import SIDES
     from ldt.cli.ask import resolve
+    from ldt.cli.progress import Bar
     from ldt.errors import ModelError
 
     if side not in SIDES:
@@ -44,15 +45,26 @@ def command(
     chosen, taken = resolve(model, levels[-1], method, options, out)
     if len(levels) > 1 and chosen in ("importance", "montecarlo"):
         out.say(f"{chosen}: {len(levels)} levels, each with a tail and a density")
-    rows = [_row(model, x, side, chosen, taken, out) for x in levels]
+    rows: list[tuple[Any, ...]] = []
+    code = None
+    with Bar(out, "curve") as bar:
+        try:
+            for x in levels:
+                rows.append(_row(model, x, side, chosen, taken, out))
+                bar.update(len(rows), len(levels), f"level {x:g}")
+        except KeyboardInterrupt:
+            if not rows:
+                raise
+            out.say(f"interrupted after {len(rows)} of {len(levels)} levels")
+            code = INTERRUPTED
     record = {
-        "model": model.to_dict(), "quantity": "tail", "side": side, "levels": len(levels),
+        "model": model.to_dict(), "quantity": "tail", "side": side, "levels": len(rows),
         "curve": [dict(zip(HEADER, row, strict=True)) for row in rows], "seed": taken.get("rng"),
     }  # fmt: skip
     out.answer(_strict(record), _text(model, rows), (HEADER, rows))
     if picture is not None:
         picture.draw(rows, model, side)
-    return exit_code(row[-1] for row in rows)
+    return exit_code(row[-1] for row in rows) if code is None else code
 
 
 def levels_between(start: Any, stop: Any, points: int, logarithmic: bool) -> list[float]:

@@ -144,8 +144,22 @@ def checked_seed(seed: Any) -> int | None:
     return seed
 
 
-METHOD_OPTIONS = {"samples": "--samples", "rng": "--seed", "workers": "--workers", "relative_error": "--relative-error",
-                  "dps": "--dps", "form": "--form"}  # fmt: skip
+METHOD_OPTIONS = {"samples": "--samples", "target_error": "--target-error", "rng": "--seed", "workers": "--workers",
+                  "scheduler": "--scheduler", "dps": "--dps", "form": "--form"}  # fmt: skip
+
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDRESS",
+    help="Sample on a Dask cluster: tcp://..., or local for --workers processes started here (needs ldt[cluster]).",
+)  # fmt: skip
+
+
+def workers_of(workers: Any, scheduler: str | None) -> Any:
+    """What the methods take as ``workers``: the number of threads, or the client of a cluster that lasts as long as the command."""
+    if scheduler is None:
+        return workers
+    from ldt.numerics.cluster import cluster
+
+    return click.get_current_context().with_resource(cluster(scheduler, integer("workers", workers, 1, 256)))
 
 
 def method_options(command: F) -> F:
@@ -153,7 +167,7 @@ def method_options(command: F) -> F:
 
     @functools.wraps(command)
     def with_method(*args: Any, **rest: Any) -> Any:
-        given = {name: rest.pop(name) for name in ("samples", "seed", "workers", "relative_error", "dps", "form")}
+        given = {name: rest.pop(name) for name in ("samples", "target_error", "seed", "workers", "scheduler", "dps", "form")}
         given["seed"] = checked_seed(given["seed"])
         options = {"rng" if k == "seed" else k: v for k, v in given.items() if v is not None}
         return command(*args, options=options, **rest)
@@ -162,9 +176,10 @@ def method_options(command: F) -> F:
         click.option("--method", default="auto", metavar="NAME", show_default=True,
                      help="auto, exact, saddlepoint, importance, montecarlo or mpmath."),
         click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo)."),
-        click.option("--relative-error", type=number, metavar="X", help="Sample until P's relative error is X (importance)."),
+        click.option("--target-error", type=number, metavar="X", help="Sample until log P's error is X nats (importance, montecarlo)."),
         seed_option,
         click.option("--workers", type=number, metavar="N", help="Threads that sample; the numbers do not depend on it."),
+        scheduler_option,
         click.option("--dps", type=number, metavar="N", help="Digits after the point (mpmath)."),
         click.option("--form", metavar="FORM", help="sectors or classical (saddlepoint)."),
     ]  # fmt: skip

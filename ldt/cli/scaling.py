@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-import time
 from typing import Any
 
 import click
 
-from ldt.cli.options import checked_seed, integer, model_options, output_options, seed_option
+from ldt.cli.options import checked_seed, integer, model_options, output_options, scheduler_option, seed_option, workers_of
 from ldt.cli.options import number as as_number
-from ldt.cli.render import Output, digits, exit_code, number, table
+from ldt.cli.render import INTERRUPTED, Output, digits, exit_code, number, table
 
 
 def _dims(_: Any, __: Any, text: str | None) -> list[int] | None:
@@ -38,7 +38,7 @@ def _none(error: type[Exception], text: str) -> Any:
 )
 @click.option("--dims", callback=_dims, metavar="D,D,...", help="The values of d; the plain grid alone is run then.")
 @click.option("--grid-width", "law", metavar="LAW", help="N along the grid: a number or const*d^p, such as 64*d^0.5 (default: d).")
-@click.option("--relative-error", type=as_number, metavar="X", help="Sample until P's relative error is X.")
+@click.option("--target-error", type=as_number, metavar="X", help="Sample until log P's error is X nats.")
 @click.option("--max-seconds", type=as_number, metavar="S", help="Leave out sampling predicted to take longer at one point.")
 @click.option(
     "--workers",
@@ -47,47 +47,47 @@ def _none(error: type[Exception], text: str) -> Any:
     metavar="N",
     help="Threads that sample (default: one a core); the numbers do not depend on it.",
 )
+@scheduler_option
 @click.option("--plot", metavar="FILE", help="Draw the grids to FILE (png, pdf or svg).")
 @seed_option
 @output_options()
 def command(
-    model: Any, level: Any, settings: tuple[str, ...], dims: list[int] | None, law: str | None, relative_error: Any, max_seconds: Any,
-    workers: Any, plot: str | None, seed: Any, out: Output,
+    model: Any, level: Any, settings: tuple[str, ...], dims: list[int] | None, law: str | None, target_error: Any, max_seconds: Any,
+    workers: Any, scheduler: str | None, plot: str | None, seed: Any, out: Output,
 ) -> int:  # fmt: skip
     """How -log P(A >= level) of MODEL's network grows with d, against the predicted scalings.
 
     The file's width and dim are replaced by the grids'.
     """
     from ldt.cli.curve import Picture
+    from ldt.cli.progress import Bar
+    from ldt.errors import Interrupted
     from ldt.scaling.run import flat_rows, prepare, run
 
     picture = Picture(plot, out) if plot else None
-    extra = {"relative_error": relative_error, "max_seconds": max_seconds}
+    extra = {"target_error": target_error, "max_seconds": max_seconds}
     task = prepare(
         model, level, settings=list(settings) or None, dims=dims, width=law, **{k: v for k, v in extra.items() if v is not None}
     )  # fmt: skip
     points = sum(len(s.dims) for s in task.series)
     out.say(f"scaling: {points} points in {len(task.series)} grids, about {sum(task.seconds):.0f} s (within a factor of a few)")
-    result = run(task, rng=checked_seed(seed), workers=workers, progress=Progress(out, points))
+    done = itertools.count()
+    code = None
+    with Bar(out, "scaling") as bar:
+
+        def progress(series: Any, d: int) -> None:
+            bar.update(next(done), points, f"{series.setting}, N = {series.width.text}, d = {d}")
+
+        try:
+            result = run(task, rng=checked_seed(seed), workers=workers_of(workers, scheduler), progress=progress)
+        except Interrupted as stop:
+            result, code = stop.result, INTERRUPTED
     out.answer({**result.to_dict(), "settings": result.settings}, text_of(result), flat_rows(result))
     if picture is not None:
         from ldt.plots import plot_scaling
 
         picture.save(plot_scaling(result))
-    return exit_code([result.status])
-
-
-class Progress:
-    """One line on stderr every few seconds: what is being computed, how many points are done."""
-
-    def __init__(self, out: Output, points: int) -> None:
-        self.out, self.points, self.done, self.last = out, points, 0, time.monotonic()
-
-    def __call__(self, series: Any, d: int) -> None:
-        if time.monotonic() - self.last > 5.0:
-            self.last = time.monotonic()
-            self.out.say(f"  {self.done} of {self.points} points; {series.setting}, N = {series.width.text}, d = {d}")
-        self.done += 1
+    return exit_code([result.status]) if code is None else code
 
 
 # -- the text --------------------------------------------------------------------------------------------------------------

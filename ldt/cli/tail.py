@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ldt.cli.options import level_option, method_options, model_options, output_options
-from ldt.cli.render import ERROR_KINDS, Output, aligned, digits, exit_code, number
+from ldt.cli.render import ERROR_KINDS, INTERRUPTED, Output, aligned, digits, exit_code, number
 
 HEADER = ("level", "quantity", "side", "logp", "error", "error_kind", "method", "status", "seed", "width", "dim", "c")
 
@@ -27,21 +27,29 @@ def command(model: Any, level: Any, method: str, options: dict[str, Any], side: 
     """
     import ldt
     from ldt.api import SIDES
-    from ldt.cli.ask import resolve
+    from ldt.cli.ask import SAMPLING, resolve
+    from ldt.cli.progress import Bar
     from ldt.errors import ModelError
 
     if side not in SIDES:
         raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
     chosen, taken = resolve(model, level, method, options, out)
-    if density:
-        result = ldt.logpdf(model, level, method=chosen, **taken)
-    else:
-        result = ldt.tail(model, level, method=chosen, side=side, **taken)
+    code = None
+    with Bar(out, chosen) as bar:
+        if chosen in SAMPLING:
+            taken["progress"] = bar
+        try:
+            if density:
+                result = ldt.logpdf(model, level, method=chosen, **taken)
+            else:
+                result = ldt.tail(model, level, method=chosen, side=side, **taken)
+        except ldt.Interrupted as stop:
+            result, code = stop.result, INTERRUPTED
     row = (result.level, result.quantity, side, result.logp, result.error, result.error_kind, result.method, result.status,
            result.seed, model.width, model.dim, model.prefactor)  # fmt: skip
     out.answer(result.to_dict(), text_of(result, verbose=out.verbosity > 0), (HEADER, [row]))
     out.advise(result.status, result.advice)
-    return exit_code([result.status])
+    return exit_code([result.status]) if code is None else code
 
 
 def text_of(result: Any, *, verbose: bool = False) -> str:

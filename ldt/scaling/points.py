@@ -90,7 +90,7 @@ class Point(_Record):
         return self.bound if self.bound.status != "not run" else self.sampled
 
 
-def evaluate(series: Series, d: int, level: float, *, seed: int, relative_error: float, workers: Any, max_seconds: float) -> Point:
+def evaluate(series: Series, d: int, level: float, *, seed: int, target_error: float, workers: Any, max_seconds: float) -> Point:
     """The point of ``series`` at d."""
     model = series.at(d)
     found: dict[str, Any] = {"exact": _timed(lambda: _exact(model, level))}
@@ -100,7 +100,7 @@ def evaluate(series: Series, d: int, level: float, *, seed: int, relative_error:
         found["z"] = _z(found["bound"], found["transform"])
     else:
         found["saddle"] = _timed(lambda: _saddle(model, level))
-        seconds = sampling_seconds(model, relative_error)
+        seconds = sampling_seconds(model, target_error)
         if seconds > max_seconds:
             note = (
                 "draws every neuron: not at this N"
@@ -109,7 +109,7 @@ def evaluate(series: Series, d: int, level: float, *, seed: int, relative_error:
             )
             found["sampled"] = Value(status="not run", note=note)
         else:
-            found["sampled"] = _timed(lambda: _sampled(model, level, relative_error, entropy, workers))
+            found["sampled"] = _timed(lambda: _sampled(model, level, target_error, entropy, workers))
         found["z"] = _z(found["sampled"], found["exact"])
     if series.setting == CNN_NAME:
         found["closed_form"] = _timed(lambda: _closed_form(model, level))
@@ -161,10 +161,12 @@ def _saddle(model: AlignmentSum, level: float) -> Value:
     )
 
 
-def _sampled(model: AlignmentSum, level: float, relative_error: float, entropy: int, workers: Any) -> Value:
+def _sampled(model: AlignmentSum, level: float, target_error: float, entropy: int, workers: Any) -> Value:
     from ldt.tails.importance import importance
 
-    found = importance(model, level, relative_error=asked_error(model, relative_error), rng=entropy, workers=workers)
+    found = importance(model, level, target_error=asked_error(model, target_error), rng=entropy, workers=workers)
+    if found.get("interrupted"):
+        raise KeyboardInterrupt
     status, detail = found.get("status", "ok"), found["detail"]
     value = math.nan if status == "failed" else -found["logp"]
     return Value(
@@ -238,12 +240,12 @@ def _problems(found: dict[str, Any], d: int) -> list[str]:
 # -- predicted cost --------------------------------------------------------------------------------------------------------------
 
 
-def asked_error(model: AlignmentSum, relative_error: float) -> float:
-    """The relative error that sampling aims at: where one sample is over 1e5 neurons, WIDE_ERROR at the least."""
-    return max(relative_error, WIDE_ERROR) if model.width > 10**5 else relative_error
+def asked_error(model: AlignmentSum, target_error: float) -> float:
+    """The error of log P that sampling aims at: where one sample is over 1e5 neurons, WIDE_ERROR at the least."""
+    return max(target_error, WIDE_ERROR) if model.width > 10**5 else target_error
 
 
-def sampling_seconds(model: AlignmentSum, relative_error: float) -> float:
+def sampling_seconds(model: AlignmentSum, target_error: float) -> float:
     """Predicted seconds of importance sampling: neurons drawn times their cost, good to a factor of a few; inf where it refuses.
 
     The relative variance per sample is taken as 2, for a linear overlap as 0.9 (C/10)^0.35, and as 0.005 where N > 1e5 (the lazy
@@ -258,7 +260,7 @@ def sampling_seconds(model: AlignmentSum, relative_error: float) -> float:
         variance = 0.9 * (model.width / 10.0) ** 0.35
     least = min(PILOT, MAX_NEURONS // (20 * model.width) + 2)
     slow = 100.0 if model.neuron.kind == "wr" else 1.0
-    asked = asked_error(model, relative_error)
+    asked = asked_error(model, target_error)
     return max(variance / asked**2, 1.0 / asked, float(least)) * model.width * TILTED_NEURON * slow + 0.02
 
 
@@ -267,14 +269,14 @@ def bound_seconds(model: AlignmentSum) -> float:
     return default_samples(int(model.width)) * model.width * TRIAL_NEURON
 
 
-def predicted_seconds(series: Series, relative_error: float, max_seconds: float) -> float:
+def predicted_seconds(series: Series, target_error: float, max_seconds: float) -> float:
     """Predicted seconds of one grid, sampling that would take over ``max_seconds`` a point left out."""
     total = 0.0
     for d in series.dims:
         model = series.at(d)
         slow = model.neuron.kind == "wr"
         total += TWO_DIMENSIONAL if slow else DETERMINISTIC
-        seconds = bound_seconds(model) if series.setting == BOUND_NAME else sampling_seconds(model, relative_error)
+        seconds = bound_seconds(model) if series.setting == BOUND_NAME else sampling_seconds(model, target_error)
         total += seconds if seconds <= max_seconds else 0.0
     return total
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ldt.errors import ModelError
+from ldt.errors import Interrupted, ModelError
 from ldt.models.alignment import AlignmentSum
 from ldt.results import _Record
 from ldt.scaling.fits import LocalExponent, WindowFit, local_exponents, window_fits
 from ldt.scaling.laws import Law
 from ldt.scaling.points import LIMIT, Point, evaluate, predicted_seconds
-from ldt.scaling.settings import BOUND_NAME, RELATIVE_ERROR, Series, series_of
+from ldt.scaling.settings import BOUND_NAME, TARGET_ERROR, Series, series_of
 from ldt.scaling.widths import WidthLaw, width_law
 
 #: Seconds that sampling one point may take, as predicted, unless ``max_seconds`` says otherwise.
@@ -69,7 +69,7 @@ class ScalingResult(_Record):
     status: str
     problems: tuple[str, ...]
     seed: int
-    relative_error: float
+    target_error: float
     z_count: int
     z_rms: float
     z_max: float
@@ -89,7 +89,7 @@ class Task:
     level: float
     series: tuple[Series, ...]
     left_out: tuple[tuple[str, str], ...]
-    relative_error: float
+    target_error: float
     max_seconds: float
     seconds: tuple[float, ...]
 
@@ -101,7 +101,7 @@ def prepare(
     settings: Sequence[str] | None = None,
     dims: Sequence[int] | None = None,
     width: WidthLaw | str | int | None = None,
-    relative_error: float = RELATIVE_ERROR,
+    target_error: float = TARGET_ERROR,
     max_seconds: float = MAX_SECONDS,
 ) -> Task:
     """Check the arguments (ModelError by name) and predict the cost; nothing is evaluated but the patterns' costs.
@@ -112,7 +112,7 @@ def prepare(
     """
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not (math.isfinite(level) and level > 0.0):
         raise ModelError(f"level: must be a finite number > 0 (a rare event), got {level!r}")
-    for name, value, top in (("relative_error", relative_error, 1.0), ("max_seconds", max_seconds, 1e9)):
+    for name, value, top in (("target_error", target_error, 1.0), ("max_seconds", max_seconds, 1e9)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value < top:
             raise ModelError(f"{name}: must be a number between 0 and {top:g}, got {value!r}")
     law = width if isinstance(width, WidthLaw) or width is None else width_law(width)
@@ -120,8 +120,8 @@ def prepare(
     for one in series:
         for d in one.dims:
             one.at(d)  # a width out of range is said now
-    seconds = tuple(predicted_seconds(one, relative_error, max_seconds) for one in series)
-    return Task(model, float(level), series, left_out, float(relative_error), float(max_seconds), seconds)
+    seconds = tuple(predicted_seconds(one, target_error, max_seconds) for one in series)
+    return Task(model, float(level), series, left_out, float(target_error), float(max_seconds), seconds)
 
 
 def scaling(
@@ -131,7 +131,7 @@ def scaling(
     settings: Sequence[str] | None = None,
     dims: Sequence[int] | None = None,
     width: WidthLaw | str | int | None = None,
-    relative_error: float = RELATIVE_ERROR,
+    target_error: float = TARGET_ERROR,
     max_seconds: float = MAX_SECONDS,
     rng: Any = None,
     workers: Any = 1,
@@ -150,8 +150,8 @@ def scaling(
         The values of d.
     width : WidthLaw or str, optional
         N as a function of d, such as "64*d^0.5" (ldt.scaling.widths).
-    relative_error : float
-        Relative error of P at which sampling stops.
+    target_error : float
+        Error of log P (nats) at which sampling stops.
     max_seconds : float
         Sampling that is predicted to take longer than this at one point is not run, and the point says so.
     rng : None, int, SeedSequence or Generator
@@ -175,35 +175,43 @@ def scaling(
     ('ok', '1.0227')
     """
     task = prepare(
-        model, level, settings=settings, dims=dims, width=width, relative_error=relative_error, max_seconds=max_seconds
+        model, level, settings=settings, dims=dims, width=width, target_error=target_error, max_seconds=max_seconds
     )  # fmt: skip
     return run(task, rng=rng, workers=workers)
 
 
 def run(task: Task, *, rng: Any = None, workers: Any = 1, progress: Callable[[Series, int], None] | None = None) -> ScalingResult:
-    """Evaluate a prepared task; ``progress(series, d)`` is called before each point."""
+    """Evaluate a prepared task; ``progress(series, d)`` is called before each point.  Ctrl-C raises Interrupted with the points done."""
     from ldt.numerics.random import entropy_of
 
     start, seed = time.perf_counter(), entropy_of(rng)
-    grids = []
-    for series in task.series:
-        points = []
-        for d in series.dims:
-            if progress is not None:
-                progress(series, d)
-            points.append(
-                evaluate(
-                    series, d, task.level, seed=seed, relative_error=task.relative_error, workers=workers, max_seconds=task.max_seconds
+    points: list[list[Point]] = [[] for _ in task.series]
+    stopped = False
+    try:
+        for series, found in zip(task.series, points, strict=True):
+            for d in series.dims:
+                if progress is not None:
+                    progress(series, d)
+                found.append(
+                    evaluate(
+                        series, d, task.level, seed=seed, target_error=task.target_error, workers=workers, max_seconds=task.max_seconds
+                    )
                 )
-            )
-        grids.append(_grid(series, tuple(points)))
+    except KeyboardInterrupt:
+        stopped = True
+    grids = [_grid(series, tuple(found)) for series, found in zip(task.series, points, strict=True) if found]
     problems = tuple(f"{grid.setting}, N = {grid.width}: {line}" for grid in grids for point in grid.points for line in point.problems)
+    if stopped:
+        problems += (f"interrupted after {sum(map(len, points))} of {sum(len(s.dims) for s in task.series)} points",)
     scores = [abs(p.z) for grid in grids for p in grid.points if math.isfinite(p.z)]
     rms = math.sqrt(sum(z * z for z in scores) / len(scores)) if scores else math.nan
-    return ScalingResult(
-        task.model, task.level, tuple(grids), task.left_out, "warning" if problems else "ok", problems, seed, task.relative_error,
+    result = ScalingResult(
+        task.model, task.level, tuple(grids), task.left_out, "warning" if problems else "ok", problems, seed, task.target_error,
         len(scores), rms, max(scores, default=math.nan), time.perf_counter() - start,
     )  # fmt: skip
+    if stopped:
+        raise Interrupted(result)
+    return result
 
 
 def column(points: Sequence[Point], name: str) -> tuple[list[int], list[float], list[float]]:

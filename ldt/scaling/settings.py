@@ -39,8 +39,8 @@ DIMS = {
 }
 #: The grids of the gp setting: width, d.  Sampling draws every neuron, so it is for the first only.
 GP_GRIDS = ((10**6, (3, 4, 6, 8, 10, 12)), (10**9, (3, 5, 10, 20, 50, 100)), (10**12, (3, 5, 10, 20, 50, 100, 200, 300)))
-#: Default relative errors of P that sampling aims at.
-RELATIVE_ERROR = 0.02
+#: Error of log P (nats) that sampling aims at by default.
+TARGET_ERROR = 0.02
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,11 @@ def sector_cgf(
 def saddle(
     level: float, guess: float, s_max: float, kappa: float, count: Array, start: Index, lw: Array, gg: Array, deficit: Array
 ) -> float:
-    """s > 0 with K'(s) = level, by Newton steps on log s inside a bracket; NaN if none is found below s_max."""
+    """s > 0 with K'(s) = level, by Newton steps on log s inside a bracket, halved where the steps do not shrink (between two wells they
+    may cycle); NaN if none is found below s_max."""
     lo = 0.0
     hi = s_max
+    last = math.inf
     s = min(guess, 0.5 * s_max)
     for _ in range(200):
         _, k1, k2, _, _ = sector_cgf(s, kappa, count, start, lw, gg, deficit)
@@ -63,8 +65,9 @@ def saddle(
         if abs(k1 - level) <= 1e-13 * level:
             return s
         new = s * math.exp(min(2.0, max(-2.0, (level - k1) / (s * k2))))
-        if not (lo < new < hi):
+        if not (lo < new < hi) or (hi < math.inf and abs(new - s) > 0.5 * last):
             new = 0.5 * (lo + hi) if hi < math.inf else 2.0 * s
+        last = abs(new - s)
         if abs(new - s) <= 1e-15 * s:
             return new if new < s_max * (1.0 - 1e-13) else math.nan
         s = new

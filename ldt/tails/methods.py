@@ -18,7 +18,7 @@ from typing import Any
 from ldt.errors import ModelError
 from ldt.results import Plan
 
-SAMPLING = ("samples", "rng", "workers")
+SAMPLING = ("samples", "target_error", "rng", "workers", "progress")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ FAMILIES: dict[str, Family] = {
         {
             "exact": Method("ldt.tails.exact:run"),
             "saddlepoint": Method("ldt.tails.saddlepoint:run", ("form",)),
-            "importance": Method("ldt.tails.importance:importance", (*SAMPLING, "relative_error")),
+            "importance": Method("ldt.tails.importance:importance", SAMPLING),
             "montecarlo": Method("ldt.tails.montecarlo:montecarlo", SAMPLING),
             "mpmath": Method("ldt.tails.multiprecision:run", ("dps",)),
         },

@@ -1,6 +1,7 @@
 r"""Plain Monte Carlo: the honest baseline for events that are not rare.
 
-Tail: A is drawn, readouts and all, and hits are counted; the interval is the exact binomial one (Clopper & Pearson 1934).
+Tail: A is drawn, readouts and all, and hits are counted; the interval is the mid-P one of the binomial law (Lancaster 1961), which
+is calibrated where Clopper and Pearson's covers too much (docs/calibration.md).
 Density: the mean of the normal density of variance V(w), which the readouts integrated out give.
 Needs nothing of the model but draws, so it also holds where no tilt exists.
 """
@@ -15,12 +16,16 @@ import numpy as np
 
 from ldt.errors import ModelError
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.numerics.workers import mapper, sample_count
+from ldt.numerics.sums import LogSums
+from ldt.numerics.workers import checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
 from ldt.tails.importance import log_event
 
 BLOCK_NEURONS = 1_000_000
 MAX_NEURONS = 4_000_000_000
+#: Samples if nothing is asked, and of the first round where an error is.
+SAMPLES = 100_000
+FIRST = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,52 +51,128 @@ def draw_variances(model: Any, n: int, random: np.random.Generator) -> Any:
     return 2.0 * model.variance_scale * total
 
 
+@dataclass(frozen=True)
+class _Block:
+    """What it takes to draw from a model: shipped with every block."""
+
+    model: Any
+    level: float
+    density: bool
+    entropy: int
+
+
+def block_hits(task: tuple[_Block, int, int]) -> int | LogSums:
+    """Hits among n samples of block b, or for the density the sums of their weights."""
+    what, b, n = task
+    random = block_generator(what.entropy, b)
+    v = draw_variances(what.model, n, random)
+    if what.density:
+        return LogSums.of(log_event(what.level, v, True))
+    return int(np.count_nonzero(random.standard_normal(n) * np.sqrt(v) >= what.level))
+
+
 def montecarlo(
-    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = 100_000, rng: Any = None, workers: Any = 1
-) -> dict[str, Any]:
-    """Estimate log P(A >= level) (or log p) at level > 0; a dict of TailResult fields."""
-    n = sample_count(samples)
-    if n * model.width > MAX_NEURONS:
-        raise ModelError(f"samples: {n} samples of {model.width:.3g} neurons are too many; at most {MAX_NEURONS // model.width} here")
-    entropy = entropy_of(rng)
+    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = None, target_error: Any = None,
+    rng: Any = None, workers: Any = 1, progress: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Estimate log P(A >= level) (or log p) at level > 0; a dict of TailResult fields.
+
+    Sampling stops at an error of ``target_error`` nats, if given, or after ``samples`` (100,000; with an error asked, MAX_NEURONS
+    neurons).
+    """
+    target = checked_target(target_error) if target_error is not None else 0.0
+    most = MAX_NEURONS // model.width
+    cap = sample_count(samples) if samples is not None else most if target else SAMPLES
+    if cap > most or cap < 2:
+        raise ModelError(f"samples: {cap} samples of {model.width:.3g} neurons are too many; at most {most} here")
+    checked_progress(progress)
+    what = _Block(model, level, density, entropy_of(rng))
     block = max(1, min(65_536, BLOCK_NEURONS // model.width))
-    tasks = [(b, min(block, n - b * block)) for b in range(-(-n // block))]
-
-    def one(task: tuple[int, int]) -> tuple[int, Any]:
-        random = block_generator(entropy, task[0])
-        v = draw_variances(model, task[1], random)
-        if density:
-            return 0, log_event(level, v, True)
-        return int(np.count_nonzero(random.standard_normal(task[1]) * np.sqrt(v) >= level)), None
-
+    total: Any = LogSums() if density else 0
+    drawn = blocks = 0
+    goal = min(cap, FIRST) if target else cap
+    stopped = False
     run, close = mapper(workers)
     try:
-        parts = list(run(one, tasks))
+        while drawn < goal:
+            tasks = [(what, blocks + i, min(block, goal - drawn - i * block)) for i in range(-(-(goal - drawn) // block))]
+            blocks += len(tasks)
+            for (_, _, n), part in zip(tasks, run(block_hits, tasks), strict=True):
+                total, drawn = total + part, drawn + n  # one step: an interruption leaves whole blocks
+                if progress is not None:
+                    now = _answer(total, drawn)
+                    progress(drawn, _wanted(now["error"], drawn, target, cap), now["logp"], now["error"])
+            goal = _wanted(_answer(total, drawn)["error"], drawn, target, cap)
+            goal = min(goal, 8 * drawn)
+    except KeyboardInterrupt:
+        stopped = True
     finally:
         close()
-    found: dict[str, Any] = {"seed": entropy, "error_kind": "stderr", "cost": Cost(samples=n)}
-    if density:
-        return found | _mean(np.concatenate([p for _, p in parts]))
-    return found | _proportion(sum(h for h, _ in parts), n)
+    found = {"seed": what.entropy, "error_kind": "stderr", "cost": Cost(samples=drawn), **_answer(total, drawn)}
+    if target and found["error"] > target and found.get("status", "ok") == "ok":
+        found |= {"status": "warning", "advice": f"the error asked for ({target:g}) needs more samples; pass samples=, or use 'importance'"}
+    return interrupted(found, drawn) if stopped else found
 
 
-def _mean(logs: Any) -> dict[str, Any]:
-    top = float(np.max(logs))
-    weights = np.exp(logs - top)
-    mean = float(np.mean(weights))
-    error = float(np.std(weights, ddof=1)) / mean / math.sqrt(len(logs))
-    logp = top + math.log(mean)
-    found = {"logp": logp, "error": error, "detail": MonteCarloDetail(len(logs), None, (logp - 1.96 * error, logp + 1.96 * error))}
-    if not error > 0.0 or float(np.max(weights)) > 0.05 * float(np.sum(weights)):
+def _wanted(error: float, drawn: int, target: float, cap: int) -> int:
+    """Samples in all that the error asked for will take, by the present one."""
+    if not target:
+        return cap
+    if error <= target:
+        return drawn
+    return int(min(cap, 1.05 * drawn * (error / target) ** 2 + 2)) if math.isfinite(error) else cap
+
+
+def _answer(total: Any, drawn: int) -> dict[str, Any]:
+    if drawn < 2:
+        return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "no samples yet"}
+    return _mean(total) if isinstance(total, LogSums) else _proportion(total, drawn)
+
+
+def _mean(sums: LogSums) -> dict[str, Any]:
+    logp, error = sums.log_mean(), math.sqrt(sums.relative_variance() / sums.n)
+    if logp == -math.inf:
+        return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "every weight is 0; use 'importance' or 'exact'"}
+    found = {"logp": logp, "error": error, "detail": MonteCarloDetail(sums.n, None, (logp - 1.96 * error, logp + 1.96 * error))}
+    if not error > 0.0 or sums.largest > 0.05 * sums.first:
         return found | {"status": "warning", "advice": "few samples carry the estimate; use method='importance' or 'exact'"}
     return found
 
 
-def _proportion(hits: int, n: int) -> dict[str, Any]:
-    from scipy.special import betaincinv
+def midp_interval(hits: int, n: int, miss: float = 0.05) -> tuple[float, float]:
+    """The mid-P interval of a proportion: the p at which P(more hits) + P(as many)/2 is miss/2, and 1 - miss/2 (Lancaster 1961).
 
-    low = float(betaincinv(hits, n - hits + 1, 0.025)) if hits else 0.0
-    high = float(betaincinv(hits + 1, n - hits, 0.975)) if hits < n else 1.0
+    Clopper and Pearson's counts "as many" in full: it covers at least 95 %, and up to 100 % where hits are few.  Without a hit the
+    upper end is the exact one-sided bound, 1 - miss^(1/n).
+
+    >>> [round(p, 6) for p in midp_interval(0, 100)]
+    [0.0, 0.029513]
+    """
+    from scipy.optimize import brentq
+    from scipy.special import betainc, betaincc, betaincinv
+
+    def end(share: float, low: float, high: float) -> float:
+        """p where [P(X > hits) + P(X >= hits)]/2 = share (as 1 - share of the complements near the top), between exact ends."""
+
+        def gap(p: float) -> float:
+            if share > 0.5:
+                return (1.0 - share) - 0.5 * float(betaincc(hits, n - hits + 1, p) + betaincc(hits + 1, n - hits, p))
+            return 0.5 * float(betainc(hits, n - hits + 1, p) + betainc(hits + 1, n - hits, p)) - share
+
+        return float(brentq(gap, low, high, xtol=1e-300, rtol=1e-13))
+
+    half = 0.5 * miss
+    if hits == 0:
+        return 0.0, -math.expm1(math.log(miss) / n)
+    if hits == n:
+        return math.exp(math.log(miss) / n), 1.0
+    a, b = (hits, n - hits + 1), (hits + 1, n - hits)
+    ends = [(float(betaincinv(*a, share)), float(betaincinv(*b, share))) for share in (half, 1.0 - half)]
+    return end(half, *ends[0]), end(1.0 - half, *ends[1])
+
+
+def _proportion(hits: int, n: int) -> dict[str, Any]:
+    low, high = midp_interval(hits, n)
     interval = (math.log(low) if hits else None, math.log(high))
     detail = MonteCarloDetail(n, hits, interval)
     if hits == 0:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,11 @@ class Mixture:
         return x, np.logaddexp(*logs)
 
 
+def log_reached(level: float, scale: float, rest: float, gg: Array) -> Array:
+    """log Phi(-level/sqrt V), V = scale (rest + gg)."""
+    return np.asarray(log_ndtr_array(-level / np.sqrt(scale * (rest + gg + 1e-300))))
+
+
 class BinSampler:
     """Draws of one neuron from the tilted density in lo <= |x| < hi, or out to where no mass is left (at least ``end``).
 
@@ -113,6 +119,7 @@ class BinSampler:
         self, law: NeuronLaw, theta: float, lo: float, hi: float, end: float, count: int = 1,
         tilt: Callable[[Array], Array] | None = None,
     ) -> None:  # fmt: skip
+        self._made_with = (law, theta, lo, hi, end, count, tilt)
         self.law, self.theta = law, theta
         if hi == math.inf:
             hi = max(end, float(law.rough(theta).edges[-1]), lo + 4.0 * law.scale)
@@ -120,6 +127,10 @@ class BinSampler:
         if tilt is not None:
             self.table = Mixture(self._table(lo, hi, tilt), self._table(lo, hi, None), 1.0 - DEFENCE)
         self.prior_radius = law.kind == "wr" and self._prior_radius_will_do(count)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Shipped as what it is made with (10 kB), its tables (90 kB and more) made anew on arrival."""
+        return BinSampler, self._made_with
 
     def _table(self, lo: float, hi: float, tilt: Callable[[Array], Array] | None) -> Table:
         edges = np.linspace(lo, hi, 4001)
@@ -399,7 +410,7 @@ class SectorSamplers:
         nodes, end = self.law.bins.nodes, self.law.bins.start[1]
         rest = others * float(log_moment(theta, nodes.lw[:end], nodes.gg[:end], -1.0)[1]) if others else 0.0
         kappa, level = self.law.model.variance_scale, float(self.level or 0.0)
-        return lambda gg: np.asarray(log_ndtr_array(-level / np.sqrt(2.0 * kappa * (rest + gg + 1e-300))))
+        return partial(log_reached, level, 2.0 * kappa, rest)
 
     def draw_weights(self, index: int, random: np.random.Generator) -> tuple[Array, Array]:
         """(w_1, rho) of all N neurons, tilted exactly, in random order."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ldt.api import plan as plan
     from ldt.api import rate as rate
     from ldt.api import sample_given as sample_given
+    from ldt.api import sweep as sweep
     from ldt.api import tail as tail
     from ldt.api import tilted as tilted
     from ldt.errors import ConvergenceError as ConvergenceError
@@ -46,6 +47,7 @@ _HOME = {
     "plan": "ldt.api",
     "rate": "ldt.api",
     "sample_given": "ldt.api",
+    "sweep": "ldt.api",
     "tail": "ldt.api",
     "tilted": "ldt.api",
     "ConvergenceError": "ldt.errors",

@@ -142,6 +142,58 @@ def sample_given(model: Any, level: float, size: int = 1, *, rng: Any = None) ->
     return conditional_sample(model, _level(level), size, rng=rng)
 
 
+def sweep(path: Any, output: Any, *, workers: Any = 1, progress: Any = None) -> Any:
+    """Every point of a sweep file (docs/sweeps.md) that the file ``output`` has no record of, appended to it one by one.
+
+    Parameters
+    ----------
+    path : str or Path
+        The sweep: a grid of models x levels x methods.
+    output : str or Path
+        Records, one JSON line a finished point (ldt.scaling.records.read reads them).
+    workers : int, map-like callable or dask.distributed.Client
+    progress : callable of (done, total, text), optional
+
+    Returns
+    -------
+    ldt.scaling.sweeps.SweepResult
+
+    Raises
+    ------
+    ModelError
+        A sweep file that makes no sense, or records that are none, by name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import ldt
+    >>> model = ["kind = 'alignment'", "width = 5", "dim = 5", "readout_variance = 1.0", "weight_variance = 1.0",
+    ...          "c = 'talk'", "target = 3", "activation = 'erf'", "overlap = 'concentrated'"]
+    >>> grid = ["kind = 'sweep'", "seed = 1", "levels = [1.0]", "models = [{ file = 'model.toml', dim = [5, 20], width = 'd' }]",
+    ...         "methods = [{ method = 'exact' }]"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "model.toml").write_text("\\n".join(model))
+    ...     _ = Path(folder, "sweep.toml").write_text("\\n".join(grid))
+    ...     first, again = (ldt.sweep(f"{folder}/sweep.toml", f"{folder}/records.jsonl") for _ in range(2))
+    >>> [f"{r.logp:.4f}" for r in first.records], first.computed, again.computed
+    (['-43.6777', '-173.3172'], 2, 0)
+    """
+    from ldt.scaling.records import Store
+    from ldt.scaling.sweeps import read_sweep, run
+
+    found = read_sweep(path)
+    with Store(output) as store:
+        return run(found, store, question, workers=workers, progress=progress)
+
+
+def question(model: Any, level: float, *, quantity: str, side: str, method: str, **options: Any) -> TailResult:
+    """``tail`` or, for ``quantity='density'``, ``logpdf``."""
+    if quantity == "density":
+        return logpdf(model, level, method=method, **options)
+    return tail(model, level, method=method, side=side, **options)
+
+
 # -- one question ----------------------------------------------------------------------------------------------------------
 
 
@@ -269,5 +321,5 @@ def _not_reached(model: Any, level: float, method: str, quantity: str, side: str
 
 __all__ = [
     "ConvergenceError", "Interrupted", "MethodError", "ModelError", "NoTiltError", "compare", "logcdf", "logpdf", "logsf", "plan", "rate",
-    "sample_given", "tail", "tilted",
+    "sample_given", "sweep", "tail", "tilted",
 ]  # fmt: skip

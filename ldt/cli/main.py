@@ -25,6 +25,7 @@ COMMANDS = {
     "curve": ("ldt.cli.curve", "log P, density and rate over a range of levels."),
     "patterns": ("ldt.cli.patterns", "What GP, GFL and specialization cost, and which wins."),
     "scaling": ("ldt.cli.scaling", "How -log P grows with d, against the predicted laws."),
+    "sweep": ("ldt.cli.sweep", "A grid of models, levels and methods, into records that a stopped run goes on with."),
     "sample": ("ldt.cli.sample", "Exact draws of the weights given A >= level."),
     "plan": ("ldt.cli.plan", "Which method, why, and at what cost; nothing is run."),
     "doctor": ("ldt.cli.doctor", "Versions, cache, and a self-check against known answers."),

@@ -18,7 +18,7 @@ from typing import Any
 import ldt
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "calibration.md"
-REPLICATES = 2000
+REPLICATES = 1000
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _plain() -> list[Case]:
 
 
 CASES = {
-    "importance": [*_sums({"target_error": 0.05}), *_sums({"samples": 400}, 400)],
+    "importance": [*_sums({"target_error": 0.05}, 400), *_sums({"samples": 400}, 400)],
     "montecarlo": _plain(),
 }
 

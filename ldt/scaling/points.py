@@ -251,14 +251,14 @@ def sampling_seconds(model: AlignmentSum, target_error: float) -> float:
     The relative variance per sample is taken as 2, for a linear overlap as 0.9 (C/10)^0.35, and as 0.005 where N > 1e5 (the lazy
     regime, where sum g^2 averages itself), as measured.
     """
-    from ldt.tails.importance import MAX_NEURONS, PILOT
+    from ldt.tails.importance import LEAST, MAX_NEURONS
 
     if model.width > MAX_NEURONS // 20:
         return math.inf
     variance = 0.005 if model.width > 10**5 else 2.0
     if model.activation == "linear":
         variance = 0.9 * (model.width / 10.0) ** 0.35
-    least = min(PILOT, MAX_NEURONS // (20 * model.width) + 2)
+    least = min(LEAST, MAX_NEURONS // (20 * model.width) + 2)
     slow = 100.0 if model.neuron.kind == "wr" else 1.0
     asked = asked_error(model, target_error)
     return max(variance / asked**2, 1.0 / asked, float(least)) * model.width * TILTED_NEURON * slow + 0.02

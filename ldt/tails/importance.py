@@ -7,7 +7,8 @@ integrated out; for the density, the normal density of variance V replaces Phi.
 
 Every neuron is drawn from a table (ldt.tails.tilting) whose density is known exactly, so the estimate is unbiased whatever the
 quadrature and the saddle points say: they only place the samples.  Sectors are sampled in proportion to share times spread
-(Neyman allocation after a pilot); those left out have a Chernoff bound below 1e-4 of the value, which is added to the error.
+(Neyman allocation after a pilot, which is then dropped); those left out have a Chernoff bound below 1e-4 of the value, which is added
+to the error.
 
 The error is one standard error of log P; the samples are checked for a dominating weight.
 """
@@ -34,7 +35,8 @@ from ldt.tails.tilting import BinSampler, SectorSamplers
 #: Neurons drawn in one block (bounds the memory), and in one call unless ``samples`` says otherwise.
 BLOCK_NEURONS = 500_000
 MAX_NEURONS = 400_000_000
-PILOT = 128
+#: Samples that an estimate rests on, at the least (where the width allows).
+LEAST = 256
 #: Error (nats) aimed at if nothing is asked, and the share of the value that may be left out (and is added to the error).
 TARGET_ERROR = 0.01
 LEFT_OUT = 1e-4
@@ -44,8 +46,8 @@ SCATTER = 4.0
 
 @dataclass(frozen=True)
 class ImportanceDetail:
-    """``samples`` drawn, ``ess`` effective sample size, ``relative_variance`` per sample, and for each sector its ``specialised``
-    counts by bin, ``share`` of the value and ``drawn`` samples; ``largest`` share of one sample in the value."""
+    """``samples`` behind the estimate (the pilot's are not), ``ess`` effective sample size, ``relative_variance`` per sample, and for
+    each sector its ``specialised`` counts by bin, ``share`` of the value and ``drawn`` samples; ``largest`` share of one sample."""
 
     samples: int
     ess: float
@@ -98,12 +100,13 @@ class _Run:
 
     def __init__(
         self, law: SectorLaw, level: float, density: bool, entropy: int, map_: Callable[..., Any], progress: Progress | None,
-        first: int = 0,
+        first: int = 0, before: int = 0,
     ) -> None:  # fmt: skip
         self.law, self.level, self.density, self.entropy = law, level, density, entropy
         self.samplers = SectorSamplers(law, level)
         self.sums = [LogSums()] * len(law.sectors)
         self.blocks = [first] * len(law.sectors)
+        self.before = before
         self.block = max(1, min(4096, BLOCK_NEURONS // law.model.width))
         self.map, self.progress = map_, progress
         self.goal = 0
@@ -112,6 +115,13 @@ class _Run:
     def drawn(self) -> int:
         """Samples drawn in all."""
         return sum(s.n for s in self.sums)
+
+    def after(self, law: SectorLaw) -> _Run:
+        """A run of ``law`` on streams that this one has not touched."""
+        run = _Run(law, self.level, self.density, self.entropy, self.map, self.progress, max(self.blocks), self.before + self.drawn)
+        if law is self.law:
+            run.samplers = self.samplers
+        return run
 
     def draw(self, wanted: list[int]) -> None:
         """At least ``wanted[i]`` more samples of sector i, in whole blocks combined in block order."""
@@ -128,7 +138,8 @@ class _Run:
             self.sums[i] = self.sums[i] + sums  # one step: an interruption leaves whole blocks
             if self.progress is not None:
                 total, variance = self.estimate()
-                self.progress(self.drawn, max(self.goal, self.drawn), total, math.sqrt(variance))
+                done = self.before + self.drawn
+                self.progress(done, max(self.before + self.goal, done), total, math.sqrt(variance))
 
     def estimate(self) -> tuple[float, float]:
         """(log value, relative variance of the estimate); (NaN, inf) until every sector has samples."""
@@ -139,8 +150,8 @@ class _Run:
         if total == -math.inf:
             return math.nan, math.inf
         shares = np.exp(logs - total)
-        # What n samples have never met has a probability of order 1/n: no error below that is believed.
-        variance = sum(p * p * (s.relative_variance() + 1.0 / s.n) / s.n for p, s in zip(shares, self.sums, strict=True) if p > 0.0)
+        # What none of n samples has met has a share of 1/(2n), as Jeffreys' prior has it: no error below that is believed.
+        variance = sum(p * p * (s.relative_variance() + 0.5 / s.n) / s.n for p, s in zip(shares, self.sums, strict=True) if p > 0.0)
         return total, float(variance)
 
     def shares(self, total: float) -> list[float]:
@@ -165,22 +176,23 @@ def importance(
     tolerance = min(LEFT_OUT, 0.01 * target) if target else LEFT_OUT
     kept = _kept(found, level, density, tolerance)
     map_, close = mapper(workers)
-    run = _Run(kept.law, level, density, entropy, map_, progress)
+    run = pilot = _Run(kept.law, level, density, entropy, map_, progress)
     stopped = False
     try:
-        _pilot(run, budget)
-        finer = _with_carrier(run)
+        _pilot(pilot, budget)
+        finer = _with_carrier(pilot)
         if finer is not None:
             kept = _kept(evaluate(finer, level, density), level, density, tolerance)
-            run = _Run(kept.law, level, density, entropy, map_, progress, max(run.blocks))
-            _pilot(run, budget)
-        _sample(run, budget, target - kept.left_out)
+            run = pilot = pilot.after(kept.law)
+            _pilot(pilot, budget)
+        run = pilot.after(kept.law)
+        _sample(run, pilot, budget, target - kept.left_out)
     except KeyboardInterrupt:
         stopped = True
     finally:
         close()
     fields = _result(run, kept.left_out, entropy, target)
-    return interrupted(fields, run.drawn) if stopped else fields
+    return interrupted(fields, run.before + run.drawn) if stopped else fields
 
 
 @dataclass(frozen=True)
@@ -190,19 +202,28 @@ class _Kept:
 
 
 def _pilot(run: _Run, budget: int | None) -> None:
-    """The first few samples in every sector."""
+    """The first few samples in every sector, by which the others are shared out.  They do not enter the estimate: whether a run ends, and
+    by which law it draws, must not hang on the samples that it averages, or their mean is biased (by a quarter of the error, measured)."""
+    run.draw([_least(run, 32, budget)] * len(run.law.sectors))
+
+
+def _least(run: _Run, n: int, budget: int | None) -> int:
+    """n samples a sector, or as few as the budget and the width allow."""
     count, width = len(run.law.sectors), run.law.model.width
-    run.draw([max(4, min(PILOT, (budget or PILOT * count) // (4 * count), MAX_NEURONS // (20 * width * count) + 2))] * count)
+    most: int = MAX_NEURONS // (20 * width * count) + 2
+    return max(4, min(n, (budget or n * 4 * count) // (4 * count), most))
 
 
-def _sample(run: _Run, budget: int | None, target: float) -> None:
+def _sample(run: _Run, pilot: _Run, budget: int | None, target: float) -> None:
     """Rounds of samples until the standard error is ``target`` (if that is positive) or the budget is used up."""
     cap = budget if budget is not None else max(MAX_NEURONS // run.law.model.width, 8 * len(run.law.sectors))
+    floor, source = _least(run, 8, budget), pilot
     while run.drawn < cap:
-        total, variance = run.estimate()
-        if not math.isfinite(total) or (target > 0.0 and variance <= target**2):
+        total, variance = source.estimate()
+        if not math.isfinite(total) or (source is run and target > 0.0 and variance <= target**2):
             break
-        run.draw(_allocation(run, total, target, cap))
+        run.draw(_allocation(run, source, target, cap, floor))
+        source = run
 
 
 def _with_carrier(run: _Run) -> SectorLaw | None:
@@ -238,21 +259,25 @@ def _kept(found: Evaluation, level: float, density: bool, tolerance: float) -> _
     return _Kept(kept, left)
 
 
-def _allocation(run: _Run, total: float, target: float, cap: int) -> list[int]:
-    """Samples to add: Neyman's share times spread, towards the target error, at most eight times as many each round; one or more."""
-    spread = np.array([p * math.sqrt(min(s.relative_variance(), 1e6) + 0.05) for p, s in zip(run.shares(total), run.sums, strict=True)])
+def _allocation(run: _Run, source: _Run, target: float, cap: int, floor: int) -> list[int]:
+    """Samples to add: Neyman's share times spread as ``source`` shows them, towards the target error, at most eight times as many each
+    round; ``floor`` in every sector, LEAST in all, one more at least."""
+    total, _ = source.estimate()
+    pairs = zip(source.shares(total), source.sums, strict=True)
+    spread = np.array([p * math.sqrt(min(s.relative_variance(), 1e6) + 0.05) for p, s in pairs])
     now = np.array([s.n for s in run.sums], dtype=float)
-    need = max(1.2 * float(spread.sum()) ** 2 / target**2, 1.2 * run.drawn) if target > 0.0 else cap
+    least = min(LEAST, MAX_NEURONS // (20 * run.law.model.width) + 2)
+    need = max(1.2 * float(spread.sum()) ** 2 / target**2, 1.2 * run.drawn, least) if target > 0.0 else cap
     run.goal = int(min(need, cap))
-    more = np.maximum(min(need, cap, 8.0 * run.drawn) * spread / spread.sum() - now, 0.0)
-    more[int(np.argmax(spread / now))] += more.sum() < 1.0
+    more = np.maximum(min(need, cap, 8.0 * max(source.drawn, least)) * spread / spread.sum() - now, floor - now).clip(min=0.0)
+    more[int(np.argmax(spread / np.maximum(now, 1.0)))] += more.sum() < 1.0
     return [int(x) for x in np.ceil(more)]
 
 
 def _result(run: _Run, left_out: float, entropy: int, target: float) -> dict[str, Any]:
     total, variance = run.estimate()
     n = run.drawn
-    found: dict[str, Any] = {"error_kind": "stderr", "seed": entropy, "cost": Cost(samples=n)}
+    found: dict[str, Any] = {"error_kind": "stderr", "seed": entropy, "cost": Cost(samples=run.before + n)}
     if not math.isfinite(total):
         reached = any(s.first > 0.0 for s in run.sums)
         advice = "not every sector has been sampled" if reached else "no sample reached the event"

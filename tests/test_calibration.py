@@ -1,0 +1,43 @@
+"""The small version of benchmarks/calibration.py: 95 % intervals cover in about 95 % of the replicates."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy import stats
+
+
+def _study() -> Any:
+    path = Path(__file__).parents[1] / "benchmarks" / "calibration.py"
+    spec = importlib.util.spec_from_file_location("calibration", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["calibration"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+STUDY = _study()
+#: Rows of each method that are cheap and unlike each other, coexistence among them.
+SMALL = [("importance", i) for i in (1, 3, 5, 16, 18)] + [("montecarlo", i) for i in (0, 1, 3)]
+
+
+@pytest.mark.parametrize(("method", "index"), SMALL)
+def test_intervals_cover(method: str, index: int) -> None:
+    """Between 93 and 97 %, give or take what 400 replicates leave open (one false alarm in 10^4 at either end)."""
+    row = STUDY.measure(method, STUDY.CASES[method][index], 400)
+    low, high = stats.binom.ppf(1e-4, 400, 0.93), stats.binom.ppf(1 - 1e-4, 400, 0.97)
+    assert low <= row.covered <= high
+    assert row.failed == 0 and abs(row.mean) < 0.3 and 0.85 < row.spread < 1.15
+
+
+def test_the_document_has_every_row() -> None:
+    """And no row outside of 93 to 97 % that the text does not own up to."""
+    text = STUDY.DOCUMENT.read_text()
+    for method, cases in STUDY.CASES.items():
+        table = text.partition(f"<!-- table: {method} -->")[2].partition("<!-- end -->")[0]
+        assert table.startswith(STUDY.HEADER) and table.count("\n") == 2 + len(cases)

@@ -210,7 +210,7 @@ def _pilot(run: _Run, budget: int | None) -> None:
 def _least(run: _Run, n: int, budget: int | None) -> int:
     """n samples a sector, or as few as the budget and the width allow."""
     count, width = len(run.law.sectors), run.law.model.width
-    most: int = MAX_NEURONS // (20 * width * count) + 2
+    most: int = MAX_NEURONS // (100 * width * count) + 2
     return max(4, min(n, (budget or n * 4 * count) // (4 * count), most))
 
 

@@ -11,14 +11,14 @@ import argparse
 import math
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import ldt
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "calibration.md"
-REPLICATES = 1000
+REPLICATES = 400
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Case:
     replicates: int = REPLICATES
 
 
-def _sums(options: dict[str, Any], few: int = REPLICATES) -> list[Case]:
+def _sums(options: dict[str, Any]) -> list[Case]:
     """The regimes of the two-layer network, with coexistence of numbers of specialised neurons."""
     model = ldt.AlignmentSum
     return [
@@ -48,15 +48,15 @@ def _sums(options: dict[str, Any], few: int = REPLICATES) -> list[Case]:
         Case("lazy and specialised coexist", model(100, 20), 0.1, options),
         Case("lazy, a moderate event", model(100, 3), 0.1, options),
         Case("full overlap", model(20, 20, overlap="full"), 1.0, options),
-        Case("3 specialised neurons of 1000", model(1000, 1000), 1.0, options, replicates=few),
-        Case("lazy, wide", model(3000, 5), 1.0, options, replicates=few),
+        Case("3 specialised neurons of 1000", model(1000, 1000), 1.0, options),
+        Case("lazy, wide", model(3000, 5), 1.0, options),
         Case("density, coexistence", model(20, 100), 1.0, options, density=True),
     ]
 
 
 def _plain() -> list[Case]:
     model = ldt.AlignmentSum
-    return [
+    cases = [
         Case("P = 0.27", model(50, 50), 1e-3, {"samples": 1000}),
         Case("P = 0.016", model(100, 3), 0.1, {"samples": 2000}),
         Case("P = 0.0086, few neurons", model(2, 5), 0.1, {"samples": 1000}),
@@ -65,10 +65,11 @@ def _plain() -> list[Case]:
         Case("P = 0.016, full overlap", model(5, 5, overlap="full"), 0.1, {"samples": 2000}),
         Case("density", model(5, 5), 0.1, {"samples": 2000}, density=True),
     ]
+    return [replace(case, replicates=1000) for case in cases]
 
 
 CASES = {
-    "importance": [*_sums({"target_error": 0.05}, 400), *_sums({"samples": 400}, 400)],
+    "importance": [*_sums({"target_error": 0.05}), *_sums({"samples": 400})],
     "montecarlo": _plain(),
 }
 

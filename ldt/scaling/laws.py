@@ -21,8 +21,9 @@ from fractions import Fraction
 from typing import Any
 
 from ldt.models.alignment import MAX_DIM, MAX_WIDTH, AlignmentSum
+from ldt.models.layers import GFL, GP, SPECIALIZATION
 from ldt.patterns.averages import reduced_level, vanishing_order
-from ldt.patterns.two_layer import GFL, GP, ONE_NEURON, SPECIALIZATION, pattern_costs
+from ldt.patterns.two_layer import ONE_NEURON, pattern_costs
 from ldt.reference import linear_scale
 from ldt.results import _Record
 from ldt.scaling.linear_cnn import linear_cnn

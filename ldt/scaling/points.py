@@ -17,8 +17,8 @@ from typing import Any
 
 from ldt.errors import ConvergenceError, MethodError, ModelError, NoTiltError
 from ldt.models.alignment import AlignmentSum
+from ldt.models.layers import GFL
 from ldt.patterns.bounds import best_bound, default_samples
-from ldt.patterns.two_layer import GFL
 from ldt.reference import linear_log_tail
 from ldt.results import _Record
 from ldt.scaling.laws import costs_of

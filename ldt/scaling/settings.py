@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 
 from ldt.errors import ModelError
 from ldt.models.alignment import MAX_DIM, MAX_WIDTH, AlignmentSum
+from ldt.models.layers import GFL, GP, SPECIALIZATION
 from ldt.patterns.averages import vanishing_order
 from ldt.patterns.exponents import exponents, winner
-from ldt.patterns.two_layer import GFL, GP, ONE_NEURON, SPECIALIZATION, pattern_costs
+from ldt.patterns.two_layer import ONE_NEURON, pattern_costs
 from ldt.scaling.laws import Law, linear_cnn_laws, two_layer_laws
 from ldt.scaling.linear_cnn import linear_cnn
 from ldt.scaling.widths import WidthLaw, width_law

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ldt.errors import ModelError as ModelError
     from ldt.errors import NoTiltError as NoTiltError
     from ldt.models.alignment import AlignmentSum as AlignmentSum
+    from ldt.models.architecture import Architecture as Architecture
+    from ldt.patterns.complexity import sample_complexity as sample_complexity
+    from ldt.patterns.engine import pattern_table as pattern_table
     from ldt.results import Cost as Cost
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult
@@ -40,6 +43,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AlignmentSum": "ldt.models.alignment",
+    "Architecture": "ldt.models.architecture",
     "compare": "ldt.api",
     "logcdf": "ldt.api",
     "logpdf": "ldt.api",
@@ -50,6 +54,8 @@ _HOME = {
     "sweep": "ldt.api",
     "tail": "ldt.api",
     "tilted": "ldt.api",
+    "pattern_table": "ldt.patterns.engine",
+    "sample_complexity": "ldt.patterns.complexity",
     "ConvergenceError": "ldt.errors",
     "Interrupted": "ldt.errors",
     "LdtError": "ldt.errors",

@@ -281,8 +281,8 @@ class Architecture:
             "kind": "architecture", "base": self.base, "widths": {s: str(w) for s, w in self.widths.items()},
             "target": {"kind": self.target.kind, "terms": {str(k): v for k, v in self.target.terms}},
             "layers": [
-                {"type": layer.kind, **layer.sizes, "activation": layer.activation, "weight_variance": layer.weight_variance, "prior": layer.prior}
-                for layer in self.layers
+                {"type": x.kind, **x.sizes, "activation": x.activation, "weight_variance": x.weight_variance, "prior": x.prior}
+                for x in self.layers
             ],
         }  # fmt: skip
 

@@ -306,7 +306,7 @@ def _applied(
 
 def _routes(rule: Rule, strengths: Mapping[str, Monomial], m: int, activation: str) -> list[tuple[Hand, ...]]:
     """The rule's hand-overs that the strengths and the activation allow; one choice for each feature that has several."""
-    able = COMPONENTS.get(activation, lambda k: True)
+    able = COMPONENTS.get(activation, COMPONENTS["bounded"])
     choices: dict[str, list[Hand]] = {}
     for hand in rule.hands:
         needs = {s for s, _ in parse_monomial(hand.strength, {"m": m}).powers}

@@ -181,7 +181,6 @@ def _title(ax: Any, model: Any) -> None:
         ax.set_title(model.name, fontsize="small")
 
 
-__all__ = ["figure_of", "plot_curve", "plot_gap", "plot_specialised", "plot_tilted_density"]
 
 
 #: Pattern -> (colour, line style, label).
@@ -249,3 +248,37 @@ def _plot_grid(grid: Any, level: float, ax: Any) -> None:
     ax.set_ylabel(rf"$-\log P(A \geq {level:g})$  [nats]")
     ax.set_title(f"{grid.setting}, N = {grid.width} (shaded: cheapest pattern)", fontsize=10)
     ax.legend(frameon=False, fontsize=7.5)
+
+
+def plot_phases(diagram: Any, ax: Any = None) -> Any:
+    """The regions of the winning pattern in the plane of two sizes' exponents (or along one), each labelled with its cost.
+
+    Parameters
+    ----------
+    diagram : ldt.patterns.phases.PhaseDiagram
+    ax : matplotlib Axes, optional
+    """
+    ax = _axes(ax)
+    colours = (SKY, ORANGE, GREEN, PURPLE, RED, BLUE)
+    hatches = ("", "//", "..")
+    for i, region in enumerate(diagram.regions):
+        for j, polygon in enumerate(region.polygons):
+            x, y = ([float(p[k]) for p in polygon] for k in (0, 1))
+            style = {"facecolor": colours[i % 6], "hatch": hatches[i // 6 % 3], "alpha": 0.55, "edgecolor": BLACK, "lw": 0.8}
+            names = ", ".join(region.winners) or ", ".join(region.partly)
+            ax.fill(x, y, label=None if j else f"${region.value.latex()}$: {names}", **style)
+    base = diagram.architecture.base
+    top = float(diagram.top)
+    ax.set_xlim(0.0, top)
+    ax.set_ylim(0.0, top if len(diagram.symbols) == 2 else 1.0)
+    ax.set_xlabel(rf"exponent of {diagram.symbols[0]}: $\log_{{{base}}}$")
+    if len(diagram.symbols) == 2:
+        ax.set_ylabel(rf"exponent of {diagram.symbols[1]}: $\log_{{{base}}}$")
+    else:
+        ax.set_yticks([])
+    ax.set_title(diagram.architecture.label or diagram.architecture.name, fontsize="small")
+    ax.legend(frameon=False, fontsize=6.5, loc="upper left", bbox_to_anchor=(0.0, -0.14))
+    return ax
+
+
+__all__ = ["figure_of", "plot_curve", "plot_gap", "plot_phases", "plot_scaling", "plot_specialised", "plot_tilted_density"]

@@ -68,13 +68,14 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     return value
 
 
-def model_options(command: F) -> F:
-    """Adds MODEL and the options that change its fields; the command gets ``model``, an AlignmentSum."""
+def model_options(command: F, build: Callable[[str | None, dict[str, Any]], Any] | None = None) -> F:
+    """Adds MODEL and the options that change its fields; the command gets ``model``: an AlignmentSum, or what ``build`` makes of the
+    file's name and the changes."""
 
     @functools.wraps(command)
     def with_model(*args: Any, model_file: str | None, **rest: Any) -> Any:
         changes = {name: rest.pop(name) for name in CHANGES}
-        return command(*args, model=build_model(model_file, {k: v for k, v in changes.items() if v is not None}), **rest)
+        return command(*args, model=(build or build_model)(model_file, {k: v for k, v in changes.items() if v is not None}), **rest)
 
     decorators = [
         click.argument("model_file", metavar="[MODEL]", required=False),

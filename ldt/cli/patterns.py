@@ -1,4 +1,4 @@
-"""``ldt-rate patterns``: what GP, GFL and specialization cost, where each is cheapest, which wins; bounds and exponents."""
+"""``ldt-rate patterns``: what each pattern costs, where it is cheapest, which wins; of an alignment or of an architecture."""
 
 from __future__ import annotations
 
@@ -8,23 +8,76 @@ from typing import Any
 
 import click
 
-from ldt.cli.options import checked_seed, level_option, model_options, output_options, seed_option
+from ldt.cli.options import build_model, checked_seed, model_options, output_options, seed_option
 from ldt.cli.options import number as as_number
 from ldt.cli.render import DONE, Output, aligned, exit_code, number, table
 
 HEADER = ("pattern", "cost", "parameters", "formula", "bound", "bound_error", "bound_status", "exponent")
 
 
+def _any_model(path: str | None, changes: dict[str, Any]) -> Any:
+    """An AlignmentSum; or (Architecture, value of its base or None), whose sizes --dim alone may change."""
+    if path is None:
+        return build_model(path, changes)
+    from ldt.errors import ModelError
+    from ldt.models.files import parse_any, read_bytes
+
+    data, name = read_bytes(path)
+    found = parse_any(data, name)
+    if hasattr(found, "layers"):
+        for field in changes:
+            if field != "dim":
+                raise ModelError(f"{field}: not a field of an architecture; its sizes are set by --at SYMBOL=LAW and --dim")
+        return found, changes.get("dim")
+    return parse_any(data, name, **changes)
+
+
+#: Options that an alignment does not have.
+FOR_ARCHITECTURES = ("at", "base", "assignment", "phase", "top", "plot", "ridge", "variational")
+
+
 @click.command("patterns")
-@model_options
-@level_option
-@click.option("--bounds", is_flag=True, help="Also each pattern's rigorous bound, KL + E_q[-log Phi], sampled from its trial law.")
-@click.option("--samples", type=as_number, metavar="N", help="Samples for each bound.")
-@click.option("--power", metavar="P", help="Exponents of d at N = d^P (default: P = log N/log d of the model).")
+@partial(model_options, build=_any_model)
+@click.option("--level", type=as_number, metavar="A", help="The level alpha, in units of A (architectures: of the orthonormal target; 1).")
+@click.option("--bounds", is_flag=True, help="Also rigorous bounds, KL + E_q[-log Phi], sampled from trial laws.")
+@click.option("--samples", type=as_number, metavar="N", help="Alignments: samples for each bound.")
+@click.option("--power", metavar="P", help="Alignments: exponents of d at N = d^P (default: P = log N/log d of the model).")
+@click.option("--at", multiple=True, metavar="S=LAW", help="Architectures: a size's law, like N1=64*d^0.5 or H=4; several times.")
+@click.option("--base", metavar="S", help="Architectures: the size that grows, in whose powers the others are given.")
+@click.option("--assignment", metavar="R,R,...", help="Architectures: this rule for each layer only.")
+@click.option("--phase", metavar="S[,S]", help="Architectures: which pattern wins, over the exponents of one or two sizes.")
+@click.option("--top", metavar="X", help="Architectures: the largest exponent of --phase (default 6).")
+@click.option("--plot", metavar="FILE", help="Architectures: draw the phase diagram to FILE (png, pdf or svg).")
+@click.option("--ridge", type=as_number, metavar="K", help="Architectures: kappa of P* = 2 kappa cost/k (default 1).")
+@click.option("--variational", is_flag=True, help="Architectures: with --dim, costs with true constants where they are known.")
 @seed_option
 @output_options()
-def command(model: Any, level: Any, bounds: bool, samples: Any, power: str | None, seed: Any, out: Output) -> int:
-    """What each pattern costs for A >= level, which wins, and the exact -log P beside them."""
+def command(
+    model: Any, level: Any, bounds: bool, samples: Any, power: str | None, seed: Any, out: Output, **options: Any
+) -> int:
+    """What each pattern costs for A >= level, and which wins.
+
+    MODEL is an alignment (with the exact -log P beside the costs) or an architecture: then every assignment of patterns to layers, its
+    cost, exact exponent and, with --dim (the value of the base), nats; P* is the number of samples below which nothing is learned.
+    """
+    from ldt.errors import ModelError
+
+    if isinstance(model, tuple):
+        from ldt.cli.architecture import answer
+
+        for name, value in (("samples", samples), ("power", power)):
+            if value is not None:
+                raise ModelError(f"{name}: for an alignment only, and this model is an architecture")
+        return answer(*model, level=level, bounds=bounds, seed=checked_seed(seed), out=out, **options)
+    for name in FOR_ARCHITECTURES:
+        if options[name]:
+            raise ModelError(f"{name}: for an architecture only, and this model is an alignment")
+    if level is None:
+        raise ModelError("level: missing; give --level A")
+    return _alignment(model, level, bounds, samples, power, seed, out)
+
+
+def _alignment(model: Any, level: Any, bounds: bool, samples: Any, power: str | None, seed: Any, out: Output) -> int:
     import ldt
     from ldt.cli.ask import attempt
     from ldt.models.layers import GFL, GP, SPECIALIZATION

@@ -56,7 +56,11 @@ def read_model(path: str | Path, **changes: Any) -> AlignmentSum:
 
 def read_any(path: str | Path, **changes: Any) -> Any:
     """The model of a TOML file of any kind: an AlignmentSum, or an Architecture (which takes no ``changes``); as ``read_model``."""
-    data, name = read_bytes(path)
+    return parse_any(*read_bytes(path), **changes)
+
+
+def parse_any(data: str | bytes, name: str = "model", **changes: Any) -> Any:
+    """The model of TOML text of any kind; as ``read_any``."""
     if _toml(data, name).get("kind") == "architecture":
         from ldt.models.architecture_files import parse_architecture
 
@@ -95,7 +99,10 @@ def parse_model(data: str | bytes, name: str = "model", **changes: Any) -> Align
     for field in changes:
         if field not in FIELDS:
             raise ModelError(f"{field}: not a field of a model; allowed: {', '.join(FIELDS)}")
-    found = _fields(_toml(data, name), name, changes)
+    table = _toml(data, name)
+    if table.get("kind") == "architecture":
+        raise ModelError(f"{name}: kind: 'architecture' has patterns (ldt-rate patterns, ldt.pattern_table) and no law of A; needed: {KIND!r}")
+    found = _fields(table, name, changes)
     found.update(changes)
     try:
         return AlignmentSum(**found)
@@ -167,4 +174,4 @@ def _nearest(field: str, known: tuple[str, ...]) -> str:
     return f"did you mean {guess!r}?" if guess else f"known fields: {', '.join(known)}"
 
 
-__all__ = ["parse_model", "read_any", "read_bytes", "read_model"]
+__all__ = ["parse_any", "parse_model", "read_any", "read_bytes", "read_model"]

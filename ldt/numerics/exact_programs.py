@@ -130,7 +130,7 @@ class Program:
                 continue
             powers = dict(sizes) | {s: x.exponent(sizes) for s, x in vertex.optimum}
             if all(b.exponent(powers) >= 0 for b in self.bounds) and all(k.exponent(powers) <= exponent for k in self.terms):
-                rank = (sum(bool(powers.get(s)) for s in natural), vertex.tight)
+                rank = (sum(bool(dict(vertex.optimum)[s].powers) for s in natural if s in self.parameters), vertex.tight)
                 if best is None or rank < best[0]:
                     best = rank, vertex, powers
         if best is None:

@@ -77,7 +77,7 @@ class PatternRow(_Record):
     """One assignment: its ``cost`` (a posynomial without constants), where it is least, its ``value`` there, the base's ``exponent``.
 
     ``optimum`` gives the parameters as monomials of the sizes (those at rest are left out of ``cost``), ``single`` the cost with every
-    count of neurons at 1.  ``at_rest``: GFL whose D does not grow, which is the row with GP in its place and does not compete.
+    count of neurons at 1, where nothing else is free.  ``at_rest``: GFL whose D does not grow, which is the row with GP in its place and does not compete.
     """
 
     assignment: tuple[str, ...]
@@ -206,7 +206,8 @@ def _row(architecture: Architecture, name: tuple[str, ...], found: list[Variant]
     optimum = {s: x.ordered(order) for s, x in best.parameters.items() if s not in still} | {s: Monomial() for s in variant.resting}
     cost = shown(variant.terms.without(still), order)
     counts = [s for s in variant.counts if s not in still]
-    single = shown(variant.terms.without([*still, *counts]), order) if counts else None
+    only_counts = counts and set(counts) == set(variant.parameters) - set(still)
+    single = shown(variant.terms.without(variant.parameters), order) if only_counts else None
     return PatternRow(name, cost, optimum, best.value.ordered(order), best.exponent, single, at_rest, variant)
 
 

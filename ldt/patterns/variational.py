@@ -1,0 +1,180 @@
+r"""Variational costs with true constants, for the architectures where they can be had; each says what it is.
+
+    system                       claim           what is computed
+    two layers, He_k sums        exact           the alignment is an AlignmentSum; -log P by contour inversion, patterns' energies beside it
+    CNN, linear or nonlinear     exact           channels are independent: A = sum_c a_c g(w_c), a_c ~ N(0, sigma_a^2/(N_w N)), w_c in S dimensions,
+                                                 an AlignmentSum of N channels with d = S and readout variance sigma_a^2/N_w
+    softmax attention            leading order   in the scores A is a sum of 2H products of two normals (below): a variance-gamma law
+    three layers, erf, He_k      estimate        layer-wise variational energies (ldt.patterns.three_layer); a rigorous sampled bound on request
+
+Patches of x ~ N(0, I) are independent and t has no degree 0, so <phi(w.x_j), t(w*.x_i)> is 0 unless i = j; the projection of a_ic on
+the unit vector a* is one Gaussian a channel.  Attention: softmax_b = (1 + s_ab - mean_b s)/L + O(s^2), hence
+
+    <f, y> = L^(-1/2) (1 - 1/L)^(3/2) sum_h ([A_h]_12 [w_h]_3 + [A_h]_13 [w_h]_2),
+
+whose E exp(s A) is (1 - sigma^2 s^2)^(-H), sigma^2 = (1 - 1/L)^3 sigma_A^2 sigma_a^2/(L H d^3).  It holds while the entries of A_h stay well
+below sqrt(2 ln L): the softmax saturates beyond, and -log P then grows as L d, not as sqrt(L).
+Source: [P] for the systems; reductions derived in docs/theory.md, sections 8 and 9.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from ldt.errors import ModelError
+from ldt.models.alignment import AlignmentSum
+from ldt.models.architecture import Architecture
+from ldt.patterns.three_layer import ThreeLayer, ThreeLayerBound, energies, three_layer_bound
+from ldt.results import _Record
+
+EXACT, LEADING, ESTIMATE = "exact", "leading order", "estimate"
+
+
+@dataclass(frozen=True)
+class VariationalCost(_Record):
+    """-log P(A >= level) of an architecture and its patterns' energies, in nats; A = <f, y>/sqrt<y, y>.
+
+    ``claim``: "exact" (``neg_log_p`` is the network's own, within ``error``), "leading order" (exact for the leading term of A) or
+    "estimate" (``neg_log_p`` is the least energy, with no error known: NaN).  ``costs``: {pattern: nats}.  ``bound``: a rigorous upper bound,
+    where one was asked for.  ``model``: the AlignmentSum behind it, if any.
+    """
+
+    claim: str
+    neg_log_p: float
+    error: float
+    costs: dict[str, float]
+    parameters: dict[str, dict[str, float | int]]
+    winner: str
+    sizes: dict[str, float]
+    level: float
+    bound: Any = None
+    model: Any = None
+    note: str = ""
+    architecture: Any = field(default=None, repr=False)
+
+
+def variational(architecture: Architecture, value: float, level: float = 1.0, *, bound: bool = False, rng: Any = None) -> VariationalCost:
+    """The variational costs of an architecture where the base has this ``value``.
+
+    Parameters
+    ----------
+    bound : bool
+        Also a rigorous upper bound: for three layers sampled from the trial law (nats, with one standard error; small networks).
+    rng : seed of that sampling
+
+    Raises
+    ------
+    ModelError
+        Where no variational cost is known, with the reason; sizes and levels that make no sense.
+
+    Examples
+    --------
+    >>> net = Architecture.from_file("data/models/linear_cnn_patterns.toml")
+    >>> found = variational(net, 100)
+    >>> found.claim, round(found.neg_log_p, 4), found.model.width
+    ('exact', 24.02, 10)
+    """
+    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0.0 < level < math.inf:
+        raise ModelError(f"level: must be finite and > 0, got {level!r}")
+    sizes = architecture.sizes_at(value)
+    if is_three_layer(architecture):
+        return _three_layer(architecture, sizes, float(level), bound, rng)
+    from ldt.patterns.two_layer import pattern_costs
+    from ldt.tails.exact import exact
+
+    model = alignment_of(architecture, value)
+    table = pattern_costs(model, level)
+    logp, error, _ = exact(model, float(level))
+    attention = architecture.layers[0].kind == "softmax attention"
+    note = _saturation(architecture, value, level) if attention else ""
+    return VariationalCost(
+        LEADING if attention else EXACT, -logp, error, {row.name: row.cost for row in table.patterns},
+        {row.name: dict(row.parameters) for row in table.patterns}, table.winner, sizes, float(level), None, model, note, architecture,
+    )  # fmt: skip
+
+
+def is_three_layer(architecture: Architecture) -> bool:
+    """Whether the architecture is two fully connected erf layers and a readout with a target of one odd He_k."""
+    kinds = [layer.kind for layer in architecture.layers]
+    terms = architecture.target.terms
+    return (
+        kinds == ["fully connected", "fully connected", "readout"]
+        and all(layer.activation == "erf" for layer in architecture.layers[:-1])
+        and architecture.target.kind == "hermite"
+        and len(terms) == 1
+        and terms[0][0] % 2 == 1
+    )
+
+
+def alignment_of(architecture: Architecture, value: float) -> AlignmentSum:
+    """The AlignmentSum that is the architecture's A (attention: to leading order), orthonormal target; ModelError where there is none.
+
+    >>> cnn = Architecture.from_file("data/models/cnn.toml")
+    >>> print(alignment_of(cnn, 10**4).name)
+    erf, He_1 + 0.3 He_3, full overlap, N = 100, d = 100, c = 0.8053872662 (orthonormal), sigma_a^2 = 0.01, sigma_w^2 = 1
+    """
+    first, last = architecture.layers[0], architecture.layers[-1]
+    if len(architecture.layers) != 2 or architecture.target.kind == "parity":
+        raise ModelError(
+            "architecture: its alignment is not a sum over neurons of one weight's overlap; variational costs exist for two layers with"
+            " Hermite targets, CNNs, attention, and three erf layers with one odd He_k"
+        )
+    if first.activation == "bounded":
+        raise ModelError("activation: 'bounded' stands for a class of activations, and has exponents only")
+    size = {short: _whole(architecture, first.sizes[name], value) for name, short in first.rules.sizes}
+    readout = last.weight_variance
+    if last.prior == "mean-field":
+        readout /= math.prod(_whole(architecture, first.sizes[name], value) for name in first.rules.units)
+    if first.kind == "softmax attention":
+        length, dim = size["L"], size["d"]
+        if length < 2:
+            raise ModelError("context: must be at least 2 tokens")
+        scale = 2.0 * (1.0 - 1.0 / length) ** 3 / (dim * length)
+        return AlignmentSum(2 * size["H"], 1, scale * readout, first.weight_variance / dim**2, "talk", 1, "linear", "concentrated")
+    dim = size["d"] if first.kind == "fully connected" else size["S"]
+    readout = readout if first.kind == "fully connected" else readout / size["N_w"]
+    form = "concentrated" if first.activation == "linear" or dim == 1 else "full"
+    return AlignmentSum(
+        size["N"], dim, readout, first.weight_variance, "orthonormal", dict(architecture.target.terms), first.activation, form
+    )  # fmt: skip
+
+
+def _whole(architecture: Architecture, symbol: Any, value: float) -> int:
+    size = architecture.sizes_at(value)[str(symbol)]
+    if size != round(size):
+        raise ModelError(f"widths: {symbol} = {size:.6g} is not a whole number at {architecture.base} = {value:g}")
+    return round(size)
+
+
+def _saturation(architecture: Architecture, value: float, level: float) -> str:
+    """A warning where the least energy asks for score entries at which the softmax saturates."""
+    first = architecture.layers[0]
+    d, length, heads = (float(_whole(architecture, first.sizes[name], value)) for name in ("inputs", "context", "heads"))
+    entry = (level * math.sqrt(heads * length * d**3)) ** 0.5 / d
+    if entry <= 0.5 * math.sqrt(2.0 * math.log(length)):
+        return ""
+    return (
+        f"one head's score entry would be {entry:.2g}, and the softmax saturates near sqrt(2 ln L) = {math.sqrt(2 * math.log(length)):.2g}:"
+        " leading order does not hold for one head"
+    )
+
+
+def _three_layer(architecture: Architecture, sizes: dict[str, float], level: float, bound: bool, rng: Any) -> VariationalCost:
+    first, second, last = architecture.layers
+    dim, n1, n2 = (sizes[str(s)] for s in (first.sizes["inputs"], first.sizes["width"], second.sizes["width"]))
+    for name, size in zip(("inputs", "width", "width"), (dim, n1, n2), strict=True):
+        if size != round(size):
+            raise ModelError(f"widths: {name} = {size:.6g} is not a whole number")
+    readout = last.weight_variance / (n2 if last.prior == "mean-field" else 1.0)
+    net = ThreeLayer(round(dim), round(n1), round(n2), architecture.target.degrees[0], (first.weight_variance, second.weight_variance, readout))
+    found = energies(net, level)
+    rigorous: ThreeLayerBound | None = three_layer_bound(net, level, rng=rng) if bound else None
+    return VariationalCost(
+        ESTIMATE, found[0].cost, math.nan, {e.name: e.cost for e in found}, {e.name: dict(e.parameters) for e in found}, found[0].name,
+        sizes, level, rigorous, None, "leading energies: no error is known; a bound is rigorous", architecture,
+    )  # fmt: skip
+
+
+__all__ = ["VariationalCost", "alignment_of", "is_three_layer", "variational"]

@@ -8,7 +8,7 @@ With a preactivation w v + noise of variance rho (v a standard normal function o
 
 Both inverse squared overlaps are posynomials in w, so that costs with constants stay geometric programs.  Lazy and stretched weights
 hand on the average of the squared overlap over w ~ N(0, v), which is (2k-1)!! (E phi^(k))^2 v^k for small v and saturates; its
-inverse is fitted, once and for all v, by a posynomial in 1/v (``average_fit``: within 1 %, in whole powers within 25 %).
+inverse is fitted, once and for all v, by a posynomial in 1/v (``average_fit``: within 3 %, in whole powers within 25 %).
 
 The target is normalised, <y, y> = 1; of a sum of He_k the lowest degree that the network expresses counts.  2-parity: x_1 x_2 is
 reached from one direction (w, w)/sqrt 2, with w_1 w_2 = w^2/2; its lazy average E(w_1 w_2)^2 is v^2, and with one of the two

@@ -255,6 +255,14 @@ class _Convex:
             gradient[j] += r
         return top + math.log(total), np.asarray(gradient / total)
 
+    def hessian(self, x: Array, log_value: float) -> Array:
+        """Second derivatives of F over F: those of ln F but for the square of a gradient that vanishes along what is free."""
+        parts = np.exp(self.logs + self.slopes @ x - log_value)
+        found = self.slopes.T @ (parts[:, None] * self.slopes)
+        for j, n in zip(self.stretched, self.counts, strict=True):
+            found[j, j] += n * math.exp(min(x[j], 700.0) - log_value)
+        return np.asarray(found)
+
 
 def _minimised(architecture: Architecture, variant: Variant, sizes: Mapping[str, float], level: float) -> NumericCost:
     for layer in architecture.layers:
@@ -318,11 +326,37 @@ def _solve(problem: _Convex, start: Array, fixed: Mapping[int, tuple[float, floa
             lambda z, s=scale: tuple(v * s for v in problem.log_value(z)), x, jac=True, method="SLSQP", bounds=box,
             constraints=constraints, options={"maxiter": 500, "ftol": 1e-15},
         )  # fmt: skip
-        x = np.clip(found.x, low, high)
+        x = _polished(problem, np.clip(found.x, low, high), low, high)
         residual = _residual(problem, x, low, high)
         if residual < RESIDUAL:
             return problem.log_value(x)[0], x
     raise ConvergenceError(f"cost: the minimum was not reached (Karush-Kuhn-Tucker residual {residual:.1e})")
+
+
+def _active(problem: _Convex, x: Array, low: Array, high: Array) -> Array:
+    """The inward normals of the bounds that hold with equality at x, one a row."""
+    identity = np.eye(len(x))
+    rows = [row for row, s in zip(problem.rows, problem.rows @ x + problem.offsets, strict=True) if s < 1e-7]
+    rows += [identity[j] for j in range(len(x)) if x[j] - low[j] < 1e-9] + [-identity[j] for j in range(len(x)) if high[j] - x[j] < 1e-9]
+    return np.array(rows).reshape(-1, len(x))
+
+
+def _polished(problem: _Convex, x: Array, low: Array, high: Array) -> Array:
+    """A few Newton steps along the active bounds, each taken if it lowers the conditions' residual."""
+    best = _residual(problem, x, low, high)
+    for _ in range(6):
+        rows = _active(problem, x, low, high)
+        value, gradient = problem.log_value(x)
+        hessian = problem.hessian(x, value)
+        k = len(rows)
+        system = np.block([[hessian, -rows.T], [rows, np.zeros((k, k))]])
+        step = np.linalg.lstsq(system, np.concatenate([-gradient, np.zeros(k)]), rcond=1e-12)[0][: len(x)]
+        near = np.clip(x + step, low, high)
+        after = _residual(problem, near, low, high)
+        if not after < best:
+            break
+        x, best = near, after
+    return x
 
 
 def _residual(problem: _Convex, x: Array, low: Array, high: Array) -> float:
@@ -331,11 +365,9 @@ def _residual(problem: _Convex, x: Array, low: Array, high: Array) -> float:
 
     _, gradient = problem.log_value(x)
     slack = problem.rows @ x + problem.offsets
-    identity = np.eye(len(x))
-    active = [problem.rows[i] for i in range(len(slack)) if slack[i] < 1e-7]
-    active += [identity[j] for j in range(len(x)) if x[j] - low[j] < 1e-9] + [-identity[j] for j in range(len(x)) if high[j] - x[j] < 1e-9]
+    active = _active(problem, x, low, high)
     violation = max(0.0, -float(np.min(slack))) if len(slack) else 0.0
-    off = float(nnls(np.array(active).T, gradient)[1]) if active else float(np.linalg.norm(gradient))
+    off = float(nnls(active.T, gradient)[1]) if len(active) else float(np.linalg.norm(gradient))
     return max(off, violation)
 
 

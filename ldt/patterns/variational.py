@@ -4,16 +4,17 @@ r"""Variational costs with true constants, for the architectures where they can 
     two layers, He_k sums        exact           the alignment is an AlignmentSum; -log P by contour inversion, patterns' energies beside it
     CNN, linear or nonlinear     exact           channels are independent: A = sum_c a_c g(w_c), a_c ~ N(0, sigma_a^2/(N_w N)), w_c in S dimensions,
                                                  an AlignmentSum of N channels with d = S and readout variance sigma_a^2/N_w
-    softmax attention            leading order   in the scores A is a sum of 2H products of two normals (below): a variance-gamma law
+    softmax attention            leading order   in the scores and in 1/L, A is a sum of 2H products of two normals: a variance-gamma law
     three layers, erf, He_k      estimate        layer-wise variational energies (ldt.patterns.three_layer); a rigorous sampled bound on request
 
 Patches of x ~ N(0, I) are independent and t has no degree 0, so <phi(w.x_j), t(w*.x_i)> is 0 unless i = j; the projection of a_ic on
-the unit vector a* is one Gaussian a channel.  Attention: softmax_b = (1 + s_ab - mean_b s)/L + O(s^2), hence
+the unit vector a* is one Gaussian a channel.  Attention: softmax_b = (1 + s_ab - mean_b s)/L + O(s^2), hence, with q = 1/L,
 
-    <f, y> = L^(-1/2) (1 - 1/L)^(3/2) sum_h ([A_h]_12 [w_h]_3 + [A_h]_13 [w_h]_2),
+    <f, y> = L^(-1/2) (1-q)^(1/2) sum_h {[(1-q) A_12 - q A_21] w_3 + [(1-q) A_13 - q A_31] w_2 - q (A_23 + A_32) w_1}_h.
 
-whose E exp(s A) is (1 - sigma^2 s^2)^(-H), sigma^2 = (1 - 1/L)^3 sigma_A^2 sigma_a^2/(L H d^3).  It holds while the entries of A_h stay well
-below sqrt(2 ln L): the softmax saturates beyond, and -log P then grows as L d, not as sqrt(L).
+The last product's variance is (L-1)^-2 of the others' and is left out; then E exp(s A) = (1 - sigma^2 s^2)^(-H) with
+sigma^2 = (1-q)((1-q)^2 + q^2) sigma_A^2 sigma_a^2/(L H d^3).  It holds while the entries of A_h stay well below sqrt(2 ln L): the softmax
+saturates beyond, and -log P then grows as L d, not as sqrt(L).
 Source: [P] for the systems; reductions derived in docs/theory.md, sections 8 and 9.
 """
 
@@ -131,7 +132,8 @@ def alignment_of(architecture: Architecture, value: float) -> AlignmentSum:
         length, dim = size["L"], size["d"]
         if length < 2:
             raise ModelError("context: must be at least 2 tokens")
-        scale = 2.0 * (1.0 - 1.0 / length) ** 3 / (dim * length)
+        q = 1.0 / length
+        scale = 2.0 * (1.0 - q) * ((1.0 - q) ** 2 + q**2) / (dim * length)
         return AlignmentSum(2 * size["H"], 1, scale * readout, first.weight_variance / dim**2, "talk", 1, "linear", "concentrated")
     dim = size["d"] if first.kind == "fully connected" else size["S"]
     readout = readout if first.kind == "fully connected" else readout / size["N_w"]

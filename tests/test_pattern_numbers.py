@@ -93,9 +93,9 @@ def test_minima_against_a_simplex_search(name: str) -> None:
             total = posynomial.value(at) + sum(n.value(at) * (at[d] - 1 - math.log(at[d])) for n, d in stretches)
             return math.log(total) + sum(1e3 * max(0.0, -b.log({s: math.log(v) for s, v in at.items()})) for b in bounds)
 
-        n = len(variant.parameters)
+        n, options = len(variant.parameters), {"maxiter": 8000, "maxfev": 8000, "xatol": 1e-9, "fatol": 1e-12}
         best = cost(())  if n == 0 else min(
-            optimize.minimize(cost, start, method="Nelder-Mead", options={"maxiter": 8000, "maxfev": 8000, "xatol": 1e-9, "fatol": 1e-12}).fun
+            optimize.minimize(cost, start, method="Nelder-Mead", options=options).fun
             for start in ([0.3] * n, [0.9] * n, [2.0] * n)
         )  # fmt: skip
         found[variant.name] = min(found.get(variant.name, math.inf), math.exp(best))
@@ -126,7 +126,7 @@ def test_counts_are_the_best_integers() -> None:
     assert math.log(row.cost) <= best + 1e-6
 
 
-@settings(max_examples=6)
+@settings(max_examples=6, deadline=None)
 @given(
     name=st.sampled_from(["two_layer_erf", "cnn", "parity_relu", "linear_cnn_patterns"]),
     p=st.fractions(0, 6, max_denominator=3),
@@ -151,7 +151,7 @@ def test_slopes_of_three_layers() -> None:
 
 
 @given(scale=st.floats(0.2, 5.0), level=st.floats(0.1, 3.0))
-@settings(max_examples=10)
+@settings(max_examples=3, deadline=None)
 def test_variances_enter_as_they_must(scale: float, level: float) -> None:
     """The readout's variance is the square of a unit of A; a linear layer's too; an erf layer's input variance is not."""
     for name, layer in (("two_layer_erf", 1), ("three_layer_erf", 2), ("linear_cnn_patterns", 0), ("attention", 0), ("attention", 1)):
@@ -192,7 +192,8 @@ def test_overlaps_against_the_alignment_model() -> None:
 
 
 def test_what_has_no_numbers_says_so() -> None:
-    net = Architecture((Layer("fully connected", {"inputs": "d", "width": "N"}, "tanh"), READOUT), Target("hermite", 3), {"d": "d", "N": "d"})
+    layer = Layer("fully connected", {"inputs": "d", "width": "N"}, "tanh")
+    net = Architecture((layer, READOUT), Target("hermite", 3), {"d": "d", "N": "d"})
     with pytest.raises(ModelError, match="'tanh' has exponents only"):
         numeric_table(net, 10)
     for level in (0, -1, math.nan, True, "high"):
@@ -320,33 +321,35 @@ def test_three_layer_bound_lies_above_the_truth() -> None:
     """-log P of a tiny network by plain sampling of the middle weights' overlaps: P = E Phi(-alpha/sqrt V)."""
     net, level = deep.ThreeLayer(3, 3, 10), 0.3
     random = np.random.default_rng(7)
-    x = deep.normal_points(3, 2**13, random)
+    x = deep.normal_points(3, 2**12, random)
     tails = []
-    for _ in range(3000):
+    for _ in range(2000):
         first = random.standard_normal((3, 3)) / math.sqrt(3)
         second = random.standard_normal((10, 3)) / math.sqrt(3)
         v = float(np.mean(deep.overlaps_on(net, first, second, x) ** 2))
         tails.append(float(special.ndtr(-level / math.sqrt(v))))
     truth = -math.log(np.mean(tails))
     error = float(np.std(tails)) / np.mean(tails) / math.sqrt(len(tails))
-    bound = deep.three_layer_bound(net, level, samples=100, points=2**14, rng=1)
+    bound = deep.three_layer_bound(net, level, samples=60, points=2**13, rng=1)
     assert 3.0 < truth and error < 0.3 and bound.status == "ok"
     assert bound.bound + 4 * bound.error > truth - 4 * error
     assert bound.bound - 4 * bound.error < 2.0 * truth
 
 
 def test_three_layer_bound_is_near_its_energy() -> None:
-    found = variational(model("three_layer_erf"), 12, 1.0, bound=True, rng=1)
+    found = variational(model("three_layer_erf"), 12, 1.0)
     assert found.claim == "estimate" and math.isnan(found.error)
     assert found.winner == "specialization - gfl - gp"
-    assert found.neg_log_p < found.bound.bound + 3 * found.bound.error < 1.4 * found.neg_log_p
+    parameters = found.parameters[found.winner]
+    bound = deep.three_layer_bound(deep.ThreeLayer(12, 12, 12), 1.0, parameters=dict(parameters), samples=60, points=2048, rng=1)
+    assert found.neg_log_p < bound.bound + 3 * bound.error < 1.4 * found.neg_log_p
 
 
 # -- sample complexity ----------------------------------------------------------------------------------------------------------
 
 
 @given(ridge=st.floats(0.01, 10.0), level=st.floats(0.5, 6.0))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_the_unlearnability_bound_holds_where_the_posterior_is_known(ridge: float, level: float) -> None:
     """f = theta y, theta ~ N(0, 1): the posterior is N(c/(1 + c), 1/(1 + c)), c = P/kappa, and k = 2."""
     prior = float(stats.norm.logsf(level))

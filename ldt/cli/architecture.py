@@ -78,7 +78,8 @@ def changed(architecture: Any, at: Sequence[str], base: str | None) -> Any:
         symbol, equals, law = text.partition("=")
         symbol = symbol.strip()
         if not equals or symbol not in architecture.symbols:
-            raise ModelError(f"at: must be a size and its law, like {architecture.symbols[0]}=64*d^0.5; sizes: {', '.join(architecture.symbols)}; got {text!r}")
+            sizes = ", ".join(architecture.symbols)
+            raise ModelError(f"at: must be a size and its law, like {architecture.symbols[-1]}=64*d^0.5; sizes: {sizes}; got {text!r}")
         law = as_number(law)
         widths[symbol] = law
     if base is None:
@@ -161,6 +162,7 @@ def _variational(exact: Any) -> str:
     lines += [(name, f"{cost:.6g} nats" + "".join(f", {k} = {number(v)}" for k, v in exact.parameters[name].items()))
               for name, cost in sorted(exact.costs.items(), key=lambda item: item[1])]  # fmt: skip
     if exact.bound is not None:
-        lines.append(("bound", f"-log P <= {exact.bound.bound:.6g} +- {exact.bound.error:.2g} nats (one standard error) {exact.bound.advice}".rstrip()))
+        found = exact.bound
+        lines.append(("bound", f"-log P <= {found.bound:.6g} +- {found.error:.2g} nats (one standard error) {found.advice}".rstrip()))
     lines.append(("note", exact.note))
     return aligned(lines)

@@ -26,6 +26,7 @@ COMMANDS = {
     "patterns": ("ldt.cli.patterns", "What GP, GFL and specialization cost, and which wins."),
     "scaling": ("ldt.cli.scaling", "How -log P grows with d, against the predicted laws."),
     "sweep": ("ldt.cli.sweep", "A grid of models, levels and methods, into records that a stopped run goes on with."),
+    "study": ("ldt.cli.study", "An architecture's patterns beside other methods, over a range of sizes."),
     "sample": ("ldt.cli.sample", "Exact draws of the weights given A >= level."),
     "plan": ("ldt.cli.plan", "Which method, why, and at what cost; nothing is run."),
     "doctor": ("ldt.cli.doctor", "Versions, cache, and a self-check against known answers."),

@@ -101,7 +101,7 @@ def parse_model(data: str | bytes, name: str = "model", **changes: Any) -> Align
             raise ModelError(f"{field}: not a field of a model; allowed: {', '.join(FIELDS)}")
     table = _toml(data, name)
     if table.get("kind") == "architecture":
-        raise ModelError(f"{name}: kind: 'architecture' has patterns (ldt-rate patterns, ldt.pattern_table) and no law of A; needed: {KIND!r}")
+        raise ModelError(f"{name}: kind: 'architecture' has patterns (ldt-rate patterns, ldt.pattern_table) and no law; needed: {KIND!r}")
     found = _fields(table, name, changes)
     found.update(changes)
     try:

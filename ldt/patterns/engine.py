@@ -77,7 +77,8 @@ class PatternRow(_Record):
     """One assignment: its ``cost`` (a posynomial without constants), where it is least, its ``value`` there, the base's ``exponent``.
 
     ``optimum`` gives the parameters as monomials of the sizes (those at rest are left out of ``cost``), ``single`` the cost with every
-    count of neurons at 1, where nothing else is free.  ``at_rest``: GFL whose D does not grow, which is the row with GP in its place and does not compete.
+    count of neurons at 1, where nothing else is free.  ``at_rest``: GFL whose D does not grow, which is the row with GP in its place
+    and does not compete.
     """
 
     assignment: tuple[str, ...]

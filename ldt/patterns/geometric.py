@@ -7,8 +7,8 @@ Karush-Kuhn-Tucker conditions is the minimum.  Parameters that count neurons are
 because every relaxation is a minimum.  Constants: ldt.patterns.constants; the target is orthonormal, <y, y> = 1.
 Source: Boyd and Vandenberghe, Convex Optimization (2004), section 4.5 and, for the conditions, 5.5.3; the costs are [S], [P].
 Validity: leading energies as the widths grow.  Left out: fluctuations, the entropy of choosing neurons, ln C(N, M), the bulk's own
-share, the shrinking of w_perp (22 % at leading order, two layers).  A hand-over of the target itself at amplitude w ("specialization" on y, "shared") is linear in w.
-``ldt.patterns.variational`` has the finite sizes for the systems where they are known.
+share, the shrinking of w_perp (22 % at leading order, two layers).  A hand-over of the target itself at amplitude w
+("specialization" on y, "shared") is linear in w.  ``ldt.patterns.variational`` has the finite sizes where they are known.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class NumericCost(_Record):
 
 @dataclass(frozen=True)
 class NumericTable(_Record):
-    """Every assignment's cost at one set of ``sizes`` and ``level`` (of the orthonormal target), cheapest first; ``ties`` are within 1 %."""
+    """Every assignment's cost at these ``sizes`` and ``level`` (of the orthonormal target), cheapest first; ``ties`` are within 1 %."""
 
     rows: tuple[NumericCost, ...]
     winner: NumericCost
@@ -94,8 +94,8 @@ class NumericTable(_Record):
     def to_dict(self) -> dict[str, Any]:
         """As strict JSON types."""
         return {
-            "sizes": dict(self.sizes), "level": self.level, "rows": [row.to_dict() for row in self.rows], "winner": list(self.winner.assignment),
-            "ties": [list(row.assignment) for row in self.ties],
+            "sizes": dict(self.sizes), "level": self.level, "rows": [row.to_dict() for row in self.rows],
+            "winner": list(self.winner.assignment), "ties": [list(row.assignment) for row in self.ties],
         }  # fmt: skip
 
 
@@ -143,13 +143,16 @@ def numeric_table(architecture: Architecture, value: float, level: float = 1.0, 
     if not best:
         raise ModelError(f"assignment: {assignment} hands no strength of the target to the readout")
     rows = tuple(sorted(best.values(), key=lambda row: row.cost))
-    return NumericTable(rows, rows[0], tuple(r for r in rows[1:] if r.cost <= rows[0].cost * (1.0 + TIE)), sizes, float(level), architecture)
+    ties = tuple(row for row in rows[1:] if row.cost <= rows[0].cost * (1.0 + TIE))
+    return NumericTable(rows, rows[0], ties, sizes, float(level), architecture)
 
 
 # -- the function ----------------------------------------------------------------------------------------------------------
 
 
-def formula(architecture: Architecture, variant: Variant, level: float) -> tuple[Posynomial, tuple[tuple[Monomial, str], ...], tuple[Monomial, ...]]:
+def formula(
+    architecture: Architecture, variant: Variant, level: float
+) -> tuple[Posynomial, tuple[tuple[Monomial, str], ...], tuple[Monomial, ...]]:
     """(posynomial in nats, stretches, bounds) of one variant, constants included."""
     m, rho = order_of(architecture), noise(architecture)
     terms: list[Monomial] = []
@@ -243,16 +246,14 @@ class _Convex:
 
     def log_value(self, x: Array) -> tuple[float, Array]:
         e = self.logs + self.slopes @ x
-        s = [x[j] for j in self.stretched]
         top = float(np.max(e))
         parts = np.exp(e - top)
-        with np.errstate(over="ignore", under="ignore"):
-            extra = np.array([n * (math.expm1(v) - v) if v < 700.0 else math.inf for n, v in zip(self.counts, s, strict=True)]) * math.exp(-top)
-            rise = np.array([n * math.expm1(v) if v < 700.0 else math.inf for n, v in zip(self.counts, s, strict=True)]) * math.exp(-top)
-        total = float(np.sum(parts) + np.sum(extra))
-        gradient = self.slopes.T @ parts
-        for j, r in zip(self.stretched, rise, strict=True):
-            gradient[j] += r
+        total, gradient = float(np.sum(parts)), self.slopes.T @ parts
+        for j, n in zip(self.stretched, self.counts, strict=True):
+            rise = math.expm1(min(float(x[j]), 700.0))
+            with np.errstate(over="ignore", under="ignore"):
+                total += float(np.exp(np.log(n) - top) * (rise - x[j]))
+                gradient[j] += float(np.exp(np.log(n) - top) * rise)
         return top + math.log(total), np.asarray(gradient / total)
 
     def hessian(self, x: Array, log_value: float) -> Array:
@@ -397,7 +398,7 @@ def _integers(problem: _Convex, counts: tuple[str, ...], relaxed: float, x: Arra
             found = _try(problem, point, {**box, j: part}) if part[0] <= part[1] else None
             if found is not None:
                 queue.append((found[0], found[1], {**box, j: part}))
-    if best is None or queue and min(q[0] for q in queue) < best[0] - 1e-9:
+    if best is None or (queue and min(q[0] for q in queue) < best[0] - 1e-9):
         raise ConvergenceError(f"cost: {BRANCHES} branches did not settle the integers {', '.join(counts)}")
     return best
 

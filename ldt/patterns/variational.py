@@ -1,11 +1,11 @@
 r"""Variational costs with true constants, for the architectures where they can be had; each says what it is.
 
-    system                       claim           what is computed
-    two layers, He_k sums        exact           the alignment is an AlignmentSum; -log P by contour inversion, patterns' energies beside it
-    CNN, linear or nonlinear     exact           channels are independent: A = sum_c a_c g(w_c), a_c ~ N(0, sigma_a^2/(N_w N)), w_c in S dimensions,
-                                                 an AlignmentSum of N channels with d = S and readout variance sigma_a^2/N_w
-    softmax attention            leading order   in the scores and in 1/L, A is a sum of 2H products of two normals: a variance-gamma law
-    three layers, erf, He_k      estimate        layer-wise variational energies (ldt.patterns.three_layer); a rigorous sampled bound on request
+    system                  claim           what is computed
+    two layers, He_k sums   exact           the alignment is an AlignmentSum: contour inversion, the patterns' energies beside it
+    CNN, linear or not      exact           channels are independent: A = sum_c a_c g(w_c), a_c ~ N(0, sigma_a^2/(N_w N)), w_c in S
+                                            dimensions: an AlignmentSum, width N, d = S, readout variance sigma_a^2/N_w
+    softmax attention       leading order   in the scores and in 1/L, A is a sum of 2H products of two normals: a variance-gamma law
+    three layers, erf       estimate        layer-wise energies (ldt.patterns.three_layer); a rigorous sampled bound on request
 
 Patches of x ~ N(0, I) are independent and t has no degree 0, so <phi(w.x_j), t(w*.x_i)> is 0 unless i = j; the projection of a_ic on
 the unit vector a* is one Gaussian a channel.  Attention: softmax_b = (1 + s_ab - mean_b s)/L + O(s^2), hence, with q = 1/L,
@@ -38,8 +38,8 @@ class VariationalCost(_Record):
     """-log P(A >= level) of an architecture and its patterns' energies, in nats; A = <f, y>/sqrt<y, y>.
 
     ``claim``: "exact" (``neg_log_p`` is the network's own, within ``error``), "leading order" (exact for the leading term of A) or
-    "estimate" (``neg_log_p`` is the least energy, with no error known: NaN).  ``costs``: {pattern: nats}.  ``bound``: a rigorous upper bound,
-    where one was asked for.  ``model``: the AlignmentSum behind it, if any.
+    "estimate" (``neg_log_p`` is the least energy, with no error known: NaN).  ``costs``: {pattern: nats}.  ``bound``: a rigorous upper
+    bound, where one was asked for.  ``model``: the AlignmentSum behind it, if any.
     """
 
     claim: str
@@ -72,7 +72,9 @@ def variational(architecture: Architecture, value: float, level: float = 1.0, *,
 
     Examples
     --------
-    >>> net = Architecture.from_file("data/models/linear_cnn_patterns.toml")
+    >>> from ldt.models.architecture import Layer, Target
+    >>> layer = Layer("patch convolution", {"patches": "n", "patch": "n", "channels": "n"}, "linear")
+    >>> net = Architecture((layer, Layer("readout")), Target("teacher", 1), {"n": "d^(1/2)"})
     >>> found = variational(net, 100)
     >>> found.claim, round(found.neg_log_p, 4), found.model.width
     ('exact', 24.02, 10)
@@ -112,9 +114,10 @@ def is_three_layer(architecture: Architecture) -> bool:
 def alignment_of(architecture: Architecture, value: float) -> AlignmentSum:
     """The AlignmentSum that is the architecture's A (attention: to leading order), orthonormal target; ModelError where there is none.
 
-    >>> cnn = Architecture.from_file("data/models/cnn.toml")
-    >>> print(alignment_of(cnn, 10**4).name)
-    erf, He_1 + 0.3 He_3, full overlap, N = 100, d = 100, c = 0.8053872662 (orthonormal), sigma_a^2 = 0.01, sigma_w^2 = 1
+    >>> from ldt.models.architecture import Layer, Target
+    >>> layer = Layer("patch convolution", {"patches": 10, "patch": 20, "channels": 30}, "linear")
+    >>> print(alignment_of(Architecture((layer, Layer("readout")), Target("teacher", 1), {}), 1).name)
+    linear, He_1, concentrated overlap, N = 30, d = 20, c = 1 (orthonormal), sigma_a^2 = 0.1, sigma_w^2 = 1
     """
     first, last = architecture.layers[0], architecture.layers[-1]
     if len(architecture.layers) != 2 or architecture.target.kind == "parity":
@@ -170,7 +173,8 @@ def _three_layer(architecture: Architecture, sizes: dict[str, float], level: flo
         if size != round(size):
             raise ModelError(f"widths: {name} = {size:.6g} is not a whole number")
     readout = last.weight_variance / (n2 if last.prior == "mean-field" else 1.0)
-    net = ThreeLayer(round(dim), round(n1), round(n2), architecture.target.degrees[0], (first.weight_variance, second.weight_variance, readout))
+    variances = (first.weight_variance, second.weight_variance, readout)
+    net = ThreeLayer(round(dim), round(n1), round(n2), architecture.target.degrees[0], variances)
     found = energies(net, level)
     rigorous: ThreeLayerBound | None = three_layer_bound(net, level, rng=rng) if bound else None
     return VariationalCost(

@@ -1,7 +1,4 @@
-"""Width laws N = const d^p, read from text such as ``64*d^0.5`` by one pattern and never evaluated.
-
-    law    = [number "*"] "d" ["^" power]  |  number          ("**" is read as "^")
-    power  = number  |  integer "/" integer, in brackets or not
+"""Width laws N = const d^p, read from text such as ``64*d^0.5`` by ldt.numerics.posynomials and never evaluated.
 
 N is the law's value rounded to the nearest integer, which must be a width: 1 to 1e12.
 """
@@ -9,17 +6,13 @@ N is the law's value rounded to the nearest integer, which must be a width: 1 to
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ldt.errors import ModelError
 from ldt.models.alignment import MAX_WIDTH
+from ldt.numerics.posynomials import parse_monomial
 
-_NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
-_POWER = rf"[+-]?[0-9]{{1,6}}/[0-9]{{1,6}}|[+-]?{_NUMBER}"
-_LAW = re.compile(rf"(?:(?P<front>{_NUMBER})(?:\*(?!\*)|(?=d)))?d(?:(?:\^|\*\*)(?:\((?P<in>{_POWER})\)|(?P<out>{_POWER})))?")
-_FIXED = re.compile(_NUMBER)
 ALLOWED = "a width law reads like d, 64*d^0.5, 2*d^(3/2) or 1e9"
 MAX_TEXT = 60
 
@@ -70,20 +63,13 @@ def width_law(text: str | int | float) -> WidthLaw:
         raise refusal
     if not isinstance(text, str):
         text = repr(text)
-    if len(text) > MAX_TEXT or not text.isascii():
-        raise refusal
-    squeezed = text.replace(" ", "")
-    law, fixed = _LAW.fullmatch(squeezed), _FIXED.fullmatch(squeezed)
-    if law is not None:
-        constant, power = law["front"] or "1", law["in"] or law["out"] or "1"
-    elif fixed is not None:
-        constant, power = squeezed, "0"
-    else:
-        raise refusal
     try:
-        found = WidthLaw(float(constant), Fraction(power))
-    except ZeroDivisionError:
+        law = parse_monomial(text if len(text) <= MAX_TEXT else "", name="width")
+    except ModelError:
         raise refusal from None
+    if any(symbol != "d" for symbol, _ in law.powers):
+        raise refusal
+    found = WidthLaw(float(law.coefficient), law.power_of("d"))
     if not (0.0 < found.constant < 1e100 and abs(found.power) <= 20):
         raise ModelError(f"width: the constant must be positive and the power between -20 and 20; got {shown}")
     return found

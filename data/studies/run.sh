@@ -1,0 +1,26 @@
+#!/bin/sh
+# Every study of docs/theory.md, section 9: what the patterns predict beside what other methods find.  Run from the repository's root;
+# each file begins with the command that made it.  Half an hour on one core, nearly all of it in the sampled three-layer bounds.
+# A method that is added to ldt.scaling.studies.METHODS (splitting of the network itself, say) is added here as one more --method.
+set -e
+program="${LDT_RATE:-ldt-rate}"
+models=data/models
+out="${1:-data/studies}"
+
+rate() { # 3: answered, with a warning that the record shows
+    "$program" "$@" || [ $? -eq 3 ]
+}
+
+rate study $models/linear_cnn_patterns.toml --values 100,900,10000,90000,1000000 \
+    --method exact --method closed-form --method importance --method patterns --seed 1 -o "$out/linear_cnn.csv"
+rate study $models/two_layer_erf.toml --values 5,10,20,50,100,200,500,1000 \
+    --method exact --method importance --method patterns --method energies --seed 2 -o "$out/two_layer.csv"
+rate study $models/cnn.toml --values 16,100,400,2500,10000,90000,1000000 \
+    --method exact --method importance --method patterns --method energies --seed 3 -o "$out/cnn.csv"
+rate study $models/attention.toml --base L --at d=30 --values 4,10,30,100,300,1000,3000 \
+    --method exact --method closed-form --method patterns --seed 4 -o "$out/attention_L.csv"
+rate study $models/parity_relu.toml --values 10,100,1000,10000 --method patterns --seed 5 -o "$out/parity.csv"
+for ratio in 1 4 16; do
+    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 10,12,16,24 \
+        --method energies --method bound --method patterns --seed 6 -o "$out/three_layer_$ratio.csv"
+done

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ldt.models.architecture import Architecture as Architecture
     from ldt.patterns.complexity import sample_complexity as sample_complexity
     from ldt.patterns.engine import pattern_table as pattern_table
+    from ldt.patterns.geometric import numeric_table as numeric_table
+    from ldt.patterns.phases import phases as phases
+    from ldt.patterns.variational import variational as variational
     from ldt.results import Cost as Cost
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult
@@ -55,6 +58,9 @@ _HOME = {
     "tail": "ldt.api",
     "tilted": "ldt.api",
     "pattern_table": "ldt.patterns.engine",
+    "numeric_table": "ldt.patterns.geometric",
+    "phases": "ldt.patterns.phases",
+    "variational": "ldt.patterns.variational",
     "sample_complexity": "ldt.patterns.complexity",
     "ConvergenceError": "ldt.errors",
     "Interrupted": "ldt.errors",

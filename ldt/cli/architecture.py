@@ -128,7 +128,7 @@ def _text(
     text = table(header, cells, left=len(header))
     tied = ", ".join(row.name for row in found.ties)
     lines = [
-        ("winner", f"{found.winner.name}: cost ~ {found.winner.value} ~ {base}^{found.winner.exponent}"),
+        ("winner", f"{found.winner.name}: cost ~ {found.winner.value} ~ {_power(base, found.winner.exponent)}"),
         ("ties", tied),
         ("P*", f">~ {found.winner.value}: below that many samples, times 2 ridge/k, it is not learned"),
         ("widths", ", ".join(f"{s} = {architecture.width(s)}" for s in architecture.symbols)),
@@ -154,6 +154,12 @@ def _text(
             body.append([str(region.value), where, ", ".join(region.winners) + partly])
         text += table(["value", "where", "winners"], body, left=3)
     return text + "\n" + aligned(lines)
+
+
+def _power(base: str, exponent: Any) -> str:
+    from ldt.numerics.posynomials import Monomial
+
+    return str(Monomial.of({base: exponent}))
 
 
 def _variational(exact: Any) -> str:

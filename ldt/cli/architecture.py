@@ -169,6 +169,7 @@ def _variational(exact: Any) -> str:
               for name, cost in sorted(exact.costs.items(), key=lambda item: item[1])]  # fmt: skip
     if exact.bound is not None:
         found = exact.bound
-        lines.append(("bound", f"-log P <= {found.bound:.6g} +- {found.error:.2g} nats (one standard error) {found.advice}".rstrip()))
+        lines.append(("bound", f"-log P <= {found.bound:.6g} +- {found.error:.2g} nats (one standard error; {found.pattern})"))
+        lines.append(("", found.advice))
     lines.append(("note", exact.note))
     return aligned(lines)

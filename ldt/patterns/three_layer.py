@@ -12,10 +12,11 @@ Trial laws, for <f, y> >= alpha with y = h_m(x_1), h_m = He_m/sqrt(m!), and q_1,
                      s = mean over the M of erf(w x_1 + w_perp.x): mean erf(w x_1/sqrt(1 + 2 r)), variance 1/M of one's.
     ("shared" is the same law with +-t in place of a Gaussian t: dearer by ln D; at D = 1 the middle layer is GP.)
 
-The energies are estimates: V at its mean, the bulk as Gaussian noise independent of x_1.  ``three_layer_bound`` draws the last
-trial law as a real network: KL + E_q[-log Phi(-alpha/sqrt V)] >= -log P for any q, whatever the energies leave out.  There the averages
-over x are two independent scrambled Sobol sets, V = mean g g' of the two, which is unbiased; since -log Phi(-alpha/sqrt V) is convex in V,
-its noise can only raise the bound.
+The energies are estimates: V at its mean, the bulk as Gaussian noise independent of x_1.  ``three_layer_bound`` draws the last two
+trial laws as real networks (a specialised middle neuron's weights have a mean w/(E erf' |V_1|) along the first layer's weights V_1 on
+x_1, and a variance times r across): KL + E_q[-log Phi(-alpha/sqrt V)] >= -log P for any q, whatever the energies leave out.  There the
+averages over x are two independent scrambled Sobol sets, V = mean g g' of the two, which is unbiased; since -log Phi(-alpha/sqrt V) is
+convex in V, its noise can only raise the bound.
 Source: [P] for the patterns; derived in docs/theory.md, section 9.
 Validity: erf in both layers, odd m; the bound for N_1 d + N_1 N_2 up to about 1e5.
 """
@@ -73,8 +74,10 @@ class Energy(_Record):
 
 @dataclass(frozen=True)
 class ThreeLayerBound(_Record):
-    """``bound`` >= -log P(A >= level) up to ``error`` (one standard error): ``divergence`` + ``loss``; ``mean_variance`` is E_q V."""
+    """``bound`` >= -log P(A >= level) up to ``error`` (one standard error): ``divergence`` + ``loss`` of the trial law ``pattern``;
+    ``mean_variance`` is E_q V."""
 
+    pattern: str
     bound: float
     error: float
     divergence: float
@@ -204,6 +207,14 @@ def _spread(net: ThreeLayer, count: int, x: Array) -> float:
     return float(p @ overlap(net, count, math.exp(x[0]), math.exp(x[1]), t) ** 2)
 
 
+def _second_divergence(net: ThreeLayer, count: int, w: float, r: float) -> float:
+    from ldt.patterns.two_layer import stretch_energy
+
+    # The mean is w over what the first layer's drawn weights on x_1 pass on, |V_1|: E 1/|V_1|^2 of a chi^2 with N_1 degrees of freedom.
+    inverse = net.first / (net.first - 2.0)
+    return count * (inverse * w * w / (2.0 * net.variances[1] * _strength(net)) + stretch_energy(r, net.first - 1))
+
+
 def _divergence(net: ThreeLayer, count: int, w: float, r: float, stretch: float) -> float:
     from ldt.patterns.two_layer import stretch_energy
 
@@ -240,12 +251,12 @@ def _first_layer(net: ThreeLayer, level: float) -> Energy:
 def three_layer_bound(
     net: ThreeLayer, level: float, *, parameters: dict[str, Any] | None = None, samples: int = 200, points: int = 4096, rng: Any = None
 ) -> ThreeLayerBound:
-    """Upper bound [nats] on -log P(A >= level) of the network itself, from the trial law "specialization - gfl".
+    """Upper bound [nats] on -log P(A >= level) of the network itself.
 
     Parameters
     ----------
-    parameters : dict with M1, w1, r1, D2, optional
-        Of the trial law; those of the least energy otherwise.
+    parameters : dict with M1, w1, r1, D2 or with M2, w2, r2, optional
+        Of the trial law "specialization - gfl" or "gp - specialization"; those of the lesser energy otherwise.
     samples : int
         Networks drawn.
     points : int
@@ -261,35 +272,50 @@ def three_layer_bound(
         if type(value) is not int or not low <= value <= 2**22 or (name == "points" and value & (value - 1)):
             raise ModelError(f"{name}: must be an integer from {low}, a power of 2 for points, got {value!r}")
     start, entropy = time.perf_counter(), entropy_of(rng)
-    p = dict(parameters if parameters is not None else _first_layer(net, level).parameters)
-    count, divergence = int(p["M1"]), _divergence(net, int(p["M1"]), p["w1"], p["r1"], p["D2"])
-    spreads = np.array([_drawn_spread(net, count, p, points, entropy, b) for b in range(samples)])
+    if parameters is None:
+        parameters = min((_first_layer(net, level), _second_layer(net, level)), key=lambda energy: energy.cost).parameters
+    p = dict(parameters)
+    if set(p) == {"M1", "w1", "r1", "D2"} and 1 <= p["M1"] <= net.first:
+        pattern, divergence = SPECIAL_GFL, _divergence(net, int(p["M1"]), p["w1"], p["r1"], p["D2"])
+    elif set(p) == {"M2", "w2", "r2"} and 1 <= p["M2"] <= net.second and net.first > 2:
+        pattern, divergence = GP_SPECIAL, _second_divergence(net, int(p["M2"]), p["w2"], p["r2"])
+    else:
+        raise ModelError(f"parameters: must be M1, w1, r1, D2 or M2, w2, r2, with M1, M2 up to the width, got {p}")
+    spreads = np.array([_drawn_spread(net, p, points, entropy, b) for b in range(samples)])
     cost = Cost(samples=samples, seconds=time.perf_counter() - start)
     if np.any(spreads <= 0.0):
         advice = "a drawn V was not positive: take more points"
-        return ThreeLayerBound(math.inf, math.inf, divergence, math.inf, float(spreads.mean()), p, "failed", advice, entropy, cost)
+        return ThreeLayerBound(pattern, math.inf, math.inf, divergence, math.inf, float(spreads.mean()), p, "failed", advice, entropy, cost)
     from scipy.special import log_ndtr
 
     losses = -log_ndtr(-level / np.sqrt(net.variances[2] * spreads))
     error = float(losses.std(ddof=1)) / math.sqrt(samples)
-    few = net.second <= 8
-    advice = "1/V has few moments at so few middle neurons: the standard error is unsure" if few else ""
+    few = net.second <= 8 or float(losses.max()) > 0.2 * float(losses.sum())
+    advice = "1/V has heavy tails here: the standard error is unsure; take more samples, or a wider network" if few else ""
     return ThreeLayerBound(
-        divergence + float(losses.mean()), error, divergence, float(losses.mean()), net.variances[2] * float(spreads.mean()), p,
+        pattern, divergence + float(losses.mean()), error, divergence, float(losses.mean()), net.variances[2] * float(spreads.mean()), p,
         "warning" if few else "ok", advice, entropy, cost,
     )  # fmt: skip
 
 
-def _drawn_spread(net: ThreeLayer, count: int, p: dict[str, Any], points: int, entropy: int, block: int) -> float:
+def _drawn_spread(net: ThreeLayer, p: dict[str, Any], points: int, entropy: int, block: int) -> float:
     """V/sigma_a^2 of one network drawn from the trial law, unbiased over two independent sets of x."""
     random = block_generator(entropy, block)
     s1, s2, _ = net.variances
     first = random.standard_normal((net.first, net.dim)) * math.sqrt(s1 / net.dim)
-    first[:count, 1:] *= math.sqrt(p["r1"])
-    first[:count, 0] += p["w1"]
     second = random.standard_normal((net.second, net.first)) * math.sqrt(s2 / net.first)
-    along = second[:, :count].mean(axis=1, keepdims=True)
-    second[:, :count] += (math.sqrt(p["D2"]) - 1.0) * along
+    if "M1" in p:
+        count = int(p["M1"])
+        first[:count, 1:] *= math.sqrt(p["r1"])
+        first[:count, 0] += p["w1"]
+        along = second[:, :count].mean(axis=1, keepdims=True)
+        second[:, :count] += (math.sqrt(p["D2"]) - 1.0) * along
+    else:
+        count, norm = int(p["M2"]), float(np.linalg.norm(first[:, 0]))
+        axis = first[:, 0] / norm
+        along = (second[:count] @ axis)[:, None]
+        mean = p["w2"] / (_derivative(1, s1) * norm)
+        second[:count] = math.sqrt(p["r2"]) * (second[:count] - along * axis) + (along + mean) * axis
     one, two = (overlaps_on(net, first, second, normal_points(net.dim, points, random)) for _ in range(2))
     return float(np.mean(one * two))
 

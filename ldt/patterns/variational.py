@@ -83,7 +83,7 @@ def variational(architecture: Architecture, value: float, level: float = 1.0, *,
         raise ModelError(f"level: must be finite and > 0, got {level!r}")
     sizes = architecture.sizes_at(value)
     if is_three_layer(architecture):
-        return _three_layer(architecture, sizes, float(level), bound, rng)
+        return _three_layer(architecture, value, float(level), bound, rng)
     from ldt.patterns.two_layer import pattern_costs
     from ldt.tails.exact import exact
 
@@ -166,21 +166,24 @@ def _saturation(architecture: Architecture, value: float, level: float) -> str:
     )
 
 
-def _three_layer(architecture: Architecture, sizes: dict[str, float], level: float, bound: bool, rng: Any) -> VariationalCost:
+def three_layer_of(architecture: Architecture, value: float) -> ThreeLayer:
+    """The sizes and variances of a three-layer network where the base has this value; ModelError where a size is not whole."""
     first, second, last = architecture.layers
-    dim, n1, n2 = (sizes[str(s)] for s in (first.sizes["inputs"], first.sizes["width"], second.sizes["width"]))
-    for name, size in zip(("inputs", "width", "width"), (dim, n1, n2), strict=True):
-        if size != round(size):
-            raise ModelError(f"widths: {name} = {size:.6g} is not a whole number")
+    dim = _whole(architecture, first.sizes["inputs"], value)
+    n1, n2 = (_whole(architecture, layer.sizes["width"], value) for layer in (first, second))
     readout = last.weight_variance / (n2 if last.prior == "mean-field" else 1.0)
     variances = (first.weight_variance, second.weight_variance, readout)
-    net = ThreeLayer(round(dim), round(n1), round(n2), architecture.target.degrees[0], variances)
+    return ThreeLayer(dim, n1, n2, architecture.target.degrees[0], variances)
+
+
+def _three_layer(architecture: Architecture, value: float, level: float, bound: bool, rng: Any) -> VariationalCost:
+    net = three_layer_of(architecture, value)
     found = energies(net, level)
     rigorous: ThreeLayerBound | None = three_layer_bound(net, level, rng=rng) if bound else None
     return VariationalCost(
         ESTIMATE, found[0].cost, math.nan, {e.name: e.cost for e in found}, {e.name: dict(e.parameters) for e in found}, found[0].name,
-        sizes, level, rigorous, None, "leading energies: no error is known; a bound is rigorous", architecture,
+        architecture.sizes_at(value), level, rigorous, None, "leading energies: no error is known; a bound is rigorous", architecture,
     )  # fmt: skip
 
 
-__all__ = ["VariationalCost", "alignment_of", "is_three_layer", "variational"]
+__all__ = ["VariationalCost", "alignment_of", "is_three_layer", "three_layer_of", "variational"]

@@ -8,7 +8,7 @@ table with one row for each value, method and pattern, so that files of differen
     importance    tilted sampling of the same alignment, one standard error
     patterns      the engine's leading energies, every assignment, with its exact exponent
     energies      costs with true constants at finite sizes (ldt.patterns.variational)
-    bound         three layers: KL + E_q[-log Phi], sampled from the trial law, as real networks
+    bound         three layers: KL + E_q[-log Phi], sampled from each trial law as real networks
 
 A new way of finding -log P is one function and one entry in METHODS; it gets the architecture, the base's value, the level and a seed,
 and returns rows.  What the sampled weights look like (how many neurons specialised, say) goes into ``observables``.
@@ -126,16 +126,19 @@ def _energies(architecture: Architecture, value: float, level: float, seed: int)
 
 
 def _bound(architecture: Architecture, value: float, level: float, seed: int) -> list[StudyRow]:
-    from ldt.patterns.variational import is_three_layer, variational
+    from ldt.patterns.three_layer import three_layer_bound
+    from ldt.patterns.variational import is_three_layer, three_layer_of, variational
 
     if not is_three_layer(architecture):
         raise MethodError("method: the sampled bound of whole networks is written for three erf layers; others have method exact")
-    found = variational(architecture, value, level, bound=True, rng=seed).bound
-    note = found.advice or "-log P is at most this"
-    return [
-        StudyRow("bound", found.bound, found.error, "stderr", found.status, "specialization - gfl - gp", parameters=dict(found.parameters),
-                 samples=found.cost.samples, seed=found.seed, note=note)
-    ]  # fmt: skip
+    net, rows = three_layer_of(architecture, value), []
+    for name, parameters in variational(architecture, value, level).parameters.items():
+        if not parameters:  # GP throughout is no event to draw
+            continue
+        found = three_layer_bound(net, level, parameters=parameters, rng=seed)
+        rows.append(StudyRow("bound", found.bound, found.error, "stderr", found.status, name, parameters=dict(found.parameters),
+                             samples=found.cost.samples, seed=found.seed, note=found.advice or "-log P is at most this"))  # fmt: skip
+    return rows
 
 
 METHODS: dict[str, Method] = {

@@ -177,7 +177,7 @@ def pattern_table(architecture: Architecture, assignment: str | Sequence[str] | 
     gfl - gp | N D + (d/D)^3 | (N d)^(3/4) | 9/4
     gp - gp | d^3 | d^3 | 3
     """
-    wanted = None if assignment is None else _checked(architecture, assignment)
+    wanted = None if assignment is None else checked_assignment(architecture, assignment)
     groups: dict[tuple[str, ...], list[Variant]] = {}
     for variant in variants(architecture):
         if wanted is None or variant.rules == wanted:
@@ -292,7 +292,7 @@ def _applied(
     rule, symbols = step.rule, step.symbols
     terms = list(before.terms.terms)
     if rule.cost:
-        extra = _fan_in(architecture) if architecture.layers[step.index].prior == "mean-field" else Monomial()
+        extra = fan_in(architecture) if architecture.layers[step.index].prior == "mean-field" else Monomial()
         terms += [_substitute(t, symbols) * extra for t in parse(rule.cost, {"m": m}).terms]
     if rule.stretch:
         count, d = rule.stretch
@@ -346,7 +346,7 @@ def _size(architecture: Architecture, index: int, name: str) -> Monomial:
     return Monomial.of({str(architecture.layers[index].sizes[name]): Fraction(1)})
 
 
-def _fan_in(architecture: Architecture) -> Monomial:
+def fan_in(architecture: Architecture) -> Monomial:
     """What the readout reads: the units of the layer below."""
     below = len(architecture.layers) - 2
     found = Monomial()
@@ -366,7 +366,7 @@ def _assignment(assignment: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(str(part).strip() for part in parts)
 
 
-def _checked(architecture: Architecture, assignment: str | Sequence[str]) -> tuple[str, ...]:
+def checked_assignment(architecture: Architecture, assignment: str | Sequence[str]) -> tuple[str, ...]:
     """The assignment with its readout; ModelError naming the layer that has no such rule."""
     wanted = _assignment(assignment)
     if len(wanted) == len(architecture.layers) - 1:

@@ -26,7 +26,7 @@ from ldt.errors import ConvergenceError, ModelError
 from ldt.models.architecture import Architecture
 from ldt.numerics.posynomials import Monomial, Posynomial, parse, parse_monomial
 from ldt.patterns.constants import average_inverse, inverse_overlap, lazy_constant, noise, require
-from ldt.patterns.engine import Step, Variant, _checked, degree_of, order_of, symbol_order, variants
+from ldt.patterns.engine import Step, Variant, checked_assignment, degree_of, fan_in, order_of, symbol_order, variants
 from ldt.results import _Record
 
 Array = NDArray[np.float64]
@@ -132,7 +132,7 @@ def numeric_table(architecture: Architecture, value: float, level: float = 1.0, 
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0.0 < level < math.inf:
         raise ModelError(f"level: patterns describe a rare event, so the level must be finite and > 0, got {level!r}")
     sizes = architecture.sizes_at(value)
-    wanted = None if assignment is None else _checked(architecture, assignment)
+    wanted = None if assignment is None else checked_assignment(architecture, assignment)
     best: dict[tuple[str, ...], NumericCost] = {}
     for variant in variants(architecture):
         if variant.resting or (wanted is not None and variant.rules != wanted):
@@ -224,9 +224,7 @@ def _bound(text: str, step: Step, m: int) -> Monomial:
 
 def _extra(architecture: Architecture, step: Step) -> Monomial:
     """A mean-field readout's weights have a variance smaller by the fan-in."""
-    from ldt.patterns.engine import _fan_in
-
-    return _fan_in(architecture) if architecture.layers[step.index].prior == "mean-field" else Monomial()
+    return fan_in(architecture) if architecture.layers[step.index].prior == "mean-field" else Monomial()
 
 
 # -- the minimum -----------------------------------------------------------------------------------------------------------

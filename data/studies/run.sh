@@ -21,6 +21,6 @@ rate study $models/attention.toml --base L --at d=30 --values 4,10,30,100,300,10
     --method exact --method closed-form --method patterns --seed 4 -o "$out/attention_L.csv"
 rate study $models/parity_relu.toml --values 10,100,1000,10000 --method patterns --seed 5 -o "$out/parity.csv"
 for ratio in 1 4 16; do
-    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 10,12,16,24 \
+    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 10,12,16 \
         --method energies --method bound --method patterns --seed 6 -o "$out/three_layer_$ratio.csv"
 done

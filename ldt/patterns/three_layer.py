@@ -12,7 +12,9 @@ Trial laws, for <f, y> >= alpha with y = h_m(x_1), h_m = He_m/sqrt(m!), and q_1,
                      s = mean over the M of erf(w x_1 + w_perp.x): mean erf(w x_1/sqrt(1 + 2 r)), variance 1/M of one's.
     ("shared" is the same law with +-t in place of a Gaussian t: dearer by ln D; at D = 1 the middle layer is GP.)
 
-The energies are estimates: V at its mean, the bulk as Gaussian noise independent of x_1.  ``three_layer_bound`` draws the last two
+The energies are estimates: V at its mean, the bulk as Gaussian noise independent of x_1.  "gp - specialization" needs N_1 >> d besides:
+the weights that read x_1 off N_1 random features read the other directions too, a noise of variance w^2 d/N_1 that its energy leaves
+out (its bound at N_1 = d is several times its energy, at N_1 = 16 d about 5 % above it).  ``three_layer_bound`` draws the last two
 trial laws as real networks (a specialised middle neuron's weights have a mean w/(E erf' |V_1|) along the first layer's weights V_1 on
 x_1, and a variance times r across): KL + E_q[-log Phi(-alpha/sqrt V)] >= -log P for any q, whatever the energies leave out.  There the
 averages over x are two independent scrambled Sobol sets, V = mean g g' of the two, which is unbiased; since -log Phi(-alpha/sqrt V) is

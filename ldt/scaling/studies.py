@@ -96,7 +96,7 @@ def _importance(architecture: Architecture, value: float, level: float, seed: in
     from ldt.patterns.variational import alignment_of
     from ldt.tails.importance import importance
 
-    found = importance(alignment_of(architecture, value), level, relative_error=0.02, rng=seed)
+    found = importance(alignment_of(architecture, value), level, target_error=0.02, rng=seed)
     detail, status = found["detail"], found.get("status", "ok")
     return [StudyRow("importance", -found["logp"], found["error"], found["error_kind"], status, samples=detail.samples, seed=found["seed"],
                      note=found.get("advice", "") or _claim(architecture))]  # fmt: skip

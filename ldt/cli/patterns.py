@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ldt.cli.options import checked_seed, level_option, model_options, output_options, seed_option
+from ldt.cli.options import checked_seed, level_option, model_options, output_options, seed_option, sum_over_neurons
 from ldt.cli.options import number as as_number
 from ldt.cli.render import DONE, Output, aligned, exit_code, number, table
 
@@ -29,6 +29,7 @@ def command(model: Any, level: Any, bounds: bool, samples: Any, power: str | Non
     from ldt.cli.ask import attempt
     from ldt.patterns.two_layer import GFL, GP, SPECIALIZATION, pattern_costs
 
+    sum_over_neurons(model)
     costs = pattern_costs(model, level)
     exact = attempt(lambda: ldt.tail(model, level, method="exact"), out, "exact")
     powers = exponents_of(model, power)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ldt.cli.options import checked_seed, integer, model_options, output_options, seed_option
+from ldt.cli.options import checked_seed, integer, model_options, output_options, seed_option, sum_over_neurons
 from ldt.cli.options import number as as_number
 from ldt.cli.render import Output, digits, exit_code, number, table
 
@@ -61,6 +61,7 @@ def command(
     from ldt.cli.curve import Picture
     from ldt.scaling.run import flat_rows, prepare, run
 
+    sum_over_neurons(model)
     picture = Picture(plot, out) if plot else None
     extra = {"relative_error": relative_error, "max_seconds": max_seconds}
     task = prepare(

@@ -32,12 +32,13 @@ MAX_LEVELS = 20_000
 
 @dataclass(frozen=True)
 class Rung:
-    """One level: the ``level`` reached, log of the mean weight on the way to it, and after the moves there the ``acceptance`` of each kind of
-    move and the ``memory``: the correlation of log weights-to-be (q's ranks) before and after the moves."""
+    """One level: the ``level`` reached; log of the mean weight on the way to it and the weights' relative ``variance``; then, after the
+    moves there, (proposed, accepted) of each kind and the ``memory``: the rank correlation of q before and after them."""
 
     level: float
     log_ratio: float
-    acceptance: dict[str, float | None]
+    variance: float
+    moves: dict[str, tuple[int, int]]
     memory: float
 
 
@@ -82,6 +83,7 @@ def climb(
         top = float(np.max(new - u))
         weights = np.exp(new - u - top)
         ratio = top + math.log(float(np.mean(weights)))
+        variance = float(np.var(weights)) / float(np.mean(weights)) ** 2
         logp += ratio
         index = systematic(weights, random)
         state.select(index)
@@ -93,8 +95,8 @@ def climb(
         for _ in range(moves):
             mover.sweep(state, partial(_potential, network, at), random)
         u = network.log_given(at, state.q)
-        rates = {name: tally.rate for name, tally in mover.tally.items()}
-        rungs.append(Rung(at, ratio, rates, rank_correlation(before, state.q)))
+        tallies = {name: (tally.proposed, tally.accepted) for name, tally in mover.tally.items()}
+        rungs.append(Rung(at, ratio, variance, tallies, rank_correlation(before, state.q)))
         if watch is not None:
             watch(at, state)
     if stuck:

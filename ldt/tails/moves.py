@@ -33,6 +33,7 @@ Potential = Callable[[Array, Any], Array]  # (summaries, the chains they belong 
 
 TARGET = 0.3  # acceptance of pCN moves
 PAIRS = ("refresh", "birth", "split")
+WHOLE = 4  # more whole-vector moves where all parameters are one unit
 SPREAD = 0.7  # of log b over the chains
 
 
@@ -43,11 +44,6 @@ class Tally:
     proposed: int = 0
     accepted: int = 0
 
-    @property
-    def rate(self) -> float | None:
-        """Accepted of proposed."""
-        return self.accepted / self.proposed if self.proposed else None
-
 
 @dataclass
 class Mover:
@@ -57,6 +53,11 @@ class Mover:
     steps: dict[str, float] = field(default_factory=dict)
     mixtures: dict[str, list[Mixture | None]] = field(default_factory=dict)
     tally: dict[str, Tally] = field(default_factory=dict)
+    adapting: bool = True
+
+    def at_rung(self, k: int) -> Mover:
+        """A mover for the law at the k-th level learned (0: before any), with what was known there."""
+        return Mover(self.network, dict(self.steps), {name: past[:k] for name, past in self.mixtures.items()})
 
     def learn(self, x: Array) -> None:
         """Fits the laws of specialised units to chains at x; called at every new level."""
@@ -71,9 +72,12 @@ class Mover:
         u = potential(state.q, rows)
         self._whole(state, potential, u, rows, random)
         for layer in self.network.layers:
-            if layer.size < state.x.shape[1]:
-                for j in range(layer.count):
+            for j in range(layer.count):
+                if layer.size < state.x.shape[1]:
                     self._step(state, potential, u, layer, rows, np.full((len(rows), 1), j), random)
+            if layer.size == state.x.shape[1]:
+                for _ in range(WHOLE):
+                    self._whole(state, potential, u, rows, random)
             self._specialised_moves(state, potential, u, layer, random)
 
     def _whole(self, state: State, potential: Potential, u: Array, rows: Any, random: np.random.Generator) -> None:
@@ -107,7 +111,7 @@ class Mover:
         special = here.specialised(units).reshape(len(u), layer.count)
         for turn in range(min(max(layer.count, 6), 18)):
             there = laws[int(random.integers(len(laws)))]
-            pair = PAIRS[turn % len(PAIRS)]
+            pair = PAIRS[turn % (len(PAIRS) if layer.count > 1 else 2)]
             # +1: birth, split or refresh; -1: their opposites, for half of the chains.
             up = np.ones(len(u), dtype=bool) if pair == "refresh" else random.random(len(u)) < 0.5
             self._pair(state, potential, u, layer, special, pair, up, here, there, random)
@@ -174,7 +178,7 @@ class Mover:
         tally = self.tally.setdefault(name, Tally())
         tally.proposed += len(taken)
         tally.accepted += int(np.count_nonzero(taken))
-        if name in self.steps:  # so slowly that it is all but fixed within a sweep
+        if self.adapting and name in self.steps:  # so slowly that it is all but fixed within a sweep
             step = self.steps[name] * np.exp(0.2 * (np.mean(taken) - TARGET))
             self.steps[name] = float(min(max(step, 1e-4), 1.0))
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -93,7 +93,7 @@ class Network:
 
     def summary(self, x: Array) -> Array:
         """The number that decides a chain's chance of the event: the score, checked."""
-        return _checked(self.score, x, "score")
+        return checked(self.score, x, "score")
 
     def log_given(self, level: Any, q: Array) -> Array:
         """log P(A >= level | q): 0 or -inf."""
@@ -148,7 +148,7 @@ class ReadoutNetwork(Network):
 
     def summary(self, x: Array) -> Array:
         """V = |h|^2."""
-        h = _checked(self.features, x, "features")
+        h = checked(self.features, x, "features")
         return np.asarray(np.sum(h * h, axis=1))
 
     def log_given(self, level: Any, q: Array) -> Array:
@@ -206,6 +206,22 @@ class FunctionNetwork(Network):
         return self.function(parameters)
 
 
+class Mirrored(Network):
+    """The network of -A: its upper tail is the lower tail of A."""
+
+    def __init__(self, network: Network) -> None:
+        self.network, self.dimension = network, network.dimension
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The network's own."""
+        return self.network.layers
+
+    def score(self, parameters: Array) -> Array:
+        """-A."""
+        return -np.asarray(self.network.score(parameters), dtype=float)
+
+
 class State:
     """Chains at x (n, hidden) with their summaries q; ``unit`` proposes new values of some units of some chains."""
 
@@ -247,7 +263,7 @@ class State:
             a[mine], b[theirs] = b[theirs], a[mine]
 
 
-def _checked(function: Callable[[Array], Any], x: Array, what: str) -> Array:
+def checked(function: Callable[[Array], Any], x: Array, what: str) -> Array:
     """What a user's function returns for x, or a ModelError that says what is wrong with it."""
     try:
         found = np.asarray(function(x), dtype=float)
@@ -287,4 +303,4 @@ def field_integer(name: str, value: Any, low: int, high: int) -> int:
     return int(value)
 
 
-__all__ = ["FunctionNetwork", "Layer", "Network", "ReadoutNetwork", "State", "field", "field_integer", "field_positive"]
+__all__ = ["FunctionNetwork", "Layer", "Mirrored", "Network", "ReadoutNetwork", "State", "checked", "field_integer", "field_positive"]

@@ -27,8 +27,8 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     model : AlignmentSum, or a network (ldt.models.networks)
     level : float or array of floats
         In the units of A as the model's ``c`` defines it.
-    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}; of networks {"auto", "splitting", "umbrella", "montecarlo"}
-    side : {"upper", "lower"}
+    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}; networks: {"auto", "splitting", "umbrella",
+    "montecarlo"} side : {"upper", "lower"}
     **options
         ``saddlepoint``: form='sectors' | 'classical'; ``importance``: samples, relative_error, rng, workers;
         ``montecarlo``: samples, rng, workers; ``mpmath``: dps; ``splitting``, ``umbrella``: replicates, particles, moves, rng, workers.

@@ -152,7 +152,8 @@ def checked_seed(seed: Any) -> int | None:
 
 
 METHOD_OPTIONS = {"samples": "--samples", "rng": "--seed", "workers": "--workers", "relative_error": "--relative-error",
-                  "dps": "--dps", "form": "--form", "replicates": "--replicates", "particles": "--particles", "moves": "--moves"}  # fmt: skip
+                  "dps": "--dps", "form": "--form",
+                  "replicates": "--replicates", "particles": "--particles", "moves": "--moves"}  # fmt: skip
 
 
 TYPED = ("samples", "seed", "workers", "relative_error", "dps", "form", "replicates", "particles", "moves")

@@ -1,5 +1,5 @@
-"""Model files: TOML that says everything about a model, checked field by field (docs/models.md).  ``kind`` says which family: 'alignment', or
-'network' with its ``architecture``.
+"""Model files: TOML that says everything about a model, checked field by field (docs/models.md).  ``kind`` says which family:
+'alignment', or 'network' with its ``architecture``.
 
 Every field of the model must be there, so that no number hangs on a default; ``label``, ``description`` and ``source`` are
 optional.  What cannot be read, is not TOML, is unknown, missing or of the wrong type is a ModelError of one line that names the

@@ -4,7 +4,8 @@ Three readings, on weights in prior standard deviations:
 
 * outliers: a unit's overlap with the target's direction is beyond 3 of them, which is the paper's overlap > 3/sqrt d at sigma_w = 1 (Rubin,
   Davidovich, Ringel, arXiv 2512.04165).  A lazy layer of N units has 0.0027 N of them by chance.
-* sector cut: the unit's g^2 is beyond the cut between ordinary and specialised neurons (theory section 3) at the asked level, where the network
+* sector cut: the unit's g^2 is beyond the cut between ordinary and specialised neurons (theory section 3) at the asked level,
+where the network
   is a sum over units with a known law.  At a level with one well there is no cut.
 * variance inflation D, of the target's direction over units that are no outliers; for a layer without such a direction, of its leading
   direction: the mean largest eigenvalue of a network's sum over units of v v', over that of prior draws.
@@ -33,8 +34,9 @@ INFLATED = 1.5
 
 @dataclass(frozen=True)
 class LayerReading:
-    """One layer: ``units``; ``outliers`` and ``beyond_cut``, mean numbers of specialised units by either rule (None where it does not apply),
-    with ``outlier_law``, the share of networks with 0, 1, 2, ... outliers; ``inflation`` D along the target (or the leading direction),
+    """One layer: ``units``; ``outliers`` and ``beyond_cut``, mean numbers of specialised units by either rule (None where it does
+    not apply), with ``outlier_law``, the share of networks with 0, 1, 2, ... outliers; ``inflation`` D along the target (or the
+    leading direction),
     ``perpendicular``: the variance of outliers in the other directions; the ``pattern``."""
 
     layer: str

@@ -4,9 +4,9 @@ A sampler ends with weights z of the law given A_n >= level, A_n with an average
 
     P(A >= level) = P(A_n >= level) E[Phi(-level/sqrt V)/Phi(-level/sqrt V_n) | A_n >= level],
 
-so the selected weights, evaluated on fresh points, correct for the errors they were selected for.  V itself is known from F fresh points of two
-scramblings: features h_1, h_2 give V_1, V_2 and, averaged, V_12.  Noise in h raises V, by twice as much in V_1 as in V_12; the
-bias of log P is extrapolated away, 2 S_12 - (S_1 + S_2)/2, and the size of that step is reported as the average's error.
+so the selected weights, evaluated on fresh points, correct for the errors they were selected for.  V itself is known from F fresh
+points of two scramblings: features h_1, h_2 give V_1, V_2 and, averaged, V_12.  Noise in h raises V, by twice as much in V_1 as in
+V_12; the bias of log P is extrapolated away, 2 S_12 - (S_1 + S_2)/2, and the size of that step is reported as the average's error.
 """
 
 from __future__ import annotations

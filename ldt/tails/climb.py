@@ -2,8 +2,8 @@ r"""One population climbs to the level: adaptive multilevel splitting, as a sequ
 
 With U_L(q) = log P(A >= L | q) the laws prior x exp(U_L) lead from the prior (L = -inf) or, for readout networks, from their half
 (L = 0) to the law given the event; the next level is where the effective sample size of the weights exp(U_L' - U_L) has fallen to
-``keep`` of the particles.  For a plain score the weights are 0 or 1, so ``keep`` of the particles survive: subset simulation (Au, Beck 2001;
-Cerou, Guyader 2007).  For Gaussian readouts the weights are smooth and the levels fewer.
+``keep`` of the particles.  For a plain score the weights are 0 or 1, so ``keep`` of the particles survive: subset simulation (Au,
+Beck 2001; Cerou, Guyader 2007).  For Gaussian readouts the weights are smooth and the levels fewer.
 
     P = prod_levels mean(exp(U_L' - U_L)),
 
@@ -58,8 +58,9 @@ class Climb:
 
 
 def climb(
-    network: Network, level: float, particles: int, moves: int, random: np.random.Generator, watch: Callable[[float, Any], None] | None = None
-) -> Climb:
+    network: Network, level: float, particles: int, moves: int, random: np.random.Generator,
+    watch: Callable[[float, Any], None] | None = None,
+) -> Climb:  # fmt: skip
     """Takes ``particles`` from the prior to the event A >= level; ``watch(level, state)`` sees every rung's population."""
     smooth = network.symmetric and hasattr(network, "readouts")
     state = network.state(random.standard_normal((particles, network.hidden)))

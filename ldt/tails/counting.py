@@ -1,6 +1,7 @@
 r"""Plain Monte Carlo for networks: parameters are drawn, hits counted, the interval is the exact binomial one (ldt.tails.montecarlo).
 
-Where the network averages over data points, hits can be due to the average's error; the same draws on finer, fresh points tell how many are.
+Where the network averages over data points, hits can be due to the average's error; the same draws on finer, fresh points tell how
+many are.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def counting(
     sizes = [min(block, n - b * block) for b in range(-(-n // block))]
     run, close = mapper(workers)
     try:
-        parts = list(run(partial(count, model=model, level=level, side=side, entropy=entropy, check=-(-CHECKED // len(sizes))), enumerate(sizes)))
+        work = partial(count, model=model, level=level, side=side, entropy=entropy, check=-(-CHECKED // len(sizes)))
+        parts = list(run(work, enumerate(sizes)))
     finally:
         close()
     hits, checked, flips = (sum(p[i] for p in parts) for i in range(3))
@@ -40,7 +42,8 @@ def counting(
         average = math.sqrt(flips + 1.0) / max(checked * hits / n, 1.0)
         found["error"] = math.hypot(found["error"], average)
         if average > 0.5:
-            found |= {"status": "warning", "advice": f"the average over the data adds up to {average:.2g} nats of error; raise points or samples"}
+            advice = f"the average over the data adds up to {average:.2g} nats of error; raise points or samples"
+            found |= {"status": "warning", "advice": advice}
     return found
 
 

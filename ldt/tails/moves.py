@@ -10,7 +10,8 @@ r"""Moves of chains in a network's parameters that leave prior(z) exp(U(q(z))) i
                    from p_s, and an ordinary one, drawn from the prior
   where p_t is the specialised units' law at this or an earlier, lower level, in which each carries less.  Metropolis and Hastings, with the
   choice of the units counted and draws of the wrong sort refused, and r = p/prior:
-    refresh e^(U' - U) r_s(z)/r_s(z'),   birth e^(U' - U) (N - S)/(S + 1) /r_t(z'),   split e^(U' - U) (N - S)/(S + 1) r_s(z_i)/(r_t(z_i') r_t(z_j')),
+    refresh e^(U' - U) r_s(z)/r_s(z'),   birth e^(U' - U) (N - S)/(S + 1) /r_t(z'),   split e^(U' - U) (N - S)/(S + 1)
+    r_s(z_i)/(r_t(z_i') r_t(z_j')),
   death and merge the inverses.  So the number of specialised units changes in one step, over any barrier.
 
 Every move is vectorised over the chains; one sweep visits every unit.

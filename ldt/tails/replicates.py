@@ -1,7 +1,8 @@
 r"""Independent replicates: one number, one honest error, and the doubts.
 
-The estimate p of a climb is unbiased (for fixed levels) and log p is asymptotically normal with mean log P - v/2, v its variance, as levels and particles
-grow together (Berard, Del Moral, Doucet 2014, Electron. J. Probab. 19, 94).  So from R replicates of log p with mean m and variance v,
+The estimate p of a climb is unbiased (for fixed levels) and log p is asymptotically normal with mean log P - v/2, v its variance,
+as levels and particles grow together (Berard, Del Moral, Doucet 2014, Electron. J. Probab. 19, 94).  So from R replicates of log p
+with mean m and variance v,
 
     log P = m + v/2,      variance of it = v/R + v^2/(2 (R - 1)):
 

@@ -36,8 +36,9 @@ class NetworkDetail:
     ``acceptance`` of each kind of move over all; ``memory``: median rank correlation of the chains before and after the moves of a level;
     ``ancestors``: prior draws each replicate descends from; ``specialised``: {layer: mean number of units with overlap > 3/sqrt d, one a
     replicate}; ``average_error``: what the average over the data adds (nats, part of the result's error; 0: exact, None: not known),
-    ``average_shift`` what fresh points changed and ``average_ess`` the effective share of weights left by that; ``interval``: 95 %, of log P;
-    ``weights`` (n, D) and ``scores`` (n,): networks given the event, equally weighted, all standard-normal parameters in the network's order.
+    ``average_shift`` what fresh points changed and ``average_ess`` the effective share of weights left by that; ``interval``: 95
+    %, of log P; ``weights`` (n, D) and ``scores`` (n,): networks given the event, equally weighted, all standard-normal parameters in the
+    network's order.
     """
 
     replicates: tuple[float, ...]
@@ -98,7 +99,8 @@ def splitting(
     n = field_integer("particles", particles, 2, 10**6)
     sweeps = field_integer("moves", moves, 1, 10**5)
     entropy = entropy_of(rng)
-    work = partial(replicate, network=oriented(model, side), level=level if side == "upper" else -level, particles=n, moves=sweeps, entropy=entropy)
+    target = level if side == "upper" else -level
+    work = partial(replicate, network=oriented(model, side), level=target, particles=n, moves=sweeps, entropy=entropy)
     run, close = mapper(workers)
     try:
         parts = list(run(work, range(count)))
@@ -153,9 +155,8 @@ def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal
     totals = {name: [sum(p.acceptance.get(name, (0, 0))[i] for p in parts) for i in (0, 1)] for name in names}
     arrived = [p for p in parts if not p.stuck]
     counts = {name: [p.counts[name] for p in arrived] for name in (arrived[0].counts if arrived else {})}
-    average = math.sqrt(sum(p.average_error**2 for p in arrived)) / max(len(arrived), 1) if arrived else 0.0
-    average = max(average, abs(float(np.mean([p.average_error for p in arrived])))) if arrived else 0.0
-    detail = {
+    average = float(np.mean([p.average_error for p in arrived])) if arrived else 0.0
+    detail: dict[str, Any] = {
         "replicates": tuple(float(x) for x in logs), "levels": parts[0].levels, "rungs": tuple(len(p.levels) for p in parts),
         "acceptance": {name: b / a for name, (a, b) in totals.items() if a}, "memory": float(np.median(memories)) if len(memories) else 0.0,
         "ancestors": tuple(p.ancestors for p in parts),
@@ -166,7 +167,8 @@ def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal
     stuck = [p.stuck for p in parts if p.stuck]
     if stuck:
         empty = NetworkDetail(**detail, interval=None, weights=parts[0].weights[:0], scores=parts[0].scores[:0])
-        advice = f"{len(stuck)} of {len(parts)} replicates did not reach the level: {stuck[0]}; the event may be impossible, or use more particles"
+        advice = f"{len(stuck)} of {len(parts)} replicates did not reach the level: {stuck[0]};"
+        advice += " the event may be impossible, or use more particles"
         return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": advice, "detail": empty}
     logp, spread = combined(logs, lognormal=lognormal)
     stderr = max(spread, math.sqrt(sum(p.floor for p in parts)) / len(parts))
@@ -177,9 +179,10 @@ def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal
     interval = (logp - 1.96 * error, min(logp + 1.96 * error, 0.0))
     if logp > 0.0:
         logp = 0.0
-    found |= {"logp": logp, "error": error, "detail": NetworkDetail(**detail, interval=interval, weights=weights, scores=-scores if negative else scores)}
-    advice = doubts(logs, memories, counts, particles, detail["average_ess"], average, stderr)  # type: ignore[arg-type]
-    return found | ({"status": "warning", "advice": "; ".join(advice)} if advice else {})
+    whole = NetworkDetail(**detail, interval=interval, weights=weights, scores=-scores if negative else scores)
+    found |= {"logp": logp, "error": error, "detail": whole}
+    against = doubts(logs, memories, counts, particles, detail["average_ess"], average, stderr)
+    return found | ({"status": "warning", "advice": "; ".join(against)} if against else {})
 
 
 def _pooled(parts: list[Replicate], logs: Array, entropy: int) -> tuple[Array, Array]:

@@ -1,9 +1,9 @@
 r"""Umbrella sampling on a ladder of levels, combined by MBAR: the second opinion on splitting.
 
-Chains run side by side in the laws prior x exp(U_k), U_k = log P(A >= L_k | q), at levels L_0 (where the law is the prior) < ... < L_K = level,
-and neighbours exchange chains (replica exchange, Swendsen, Wang 1986): those at low levels, where the number of specialised units
-changes easily, carry the change up.  All chains together give the ratios of the normalising constants Z_k by the multistate Bennett
-acceptance ratio (Shirts, Chodera 2008, J. Chem. Phys. 129, 124105; the library pymbar), where Z_0 is known and Z_K = P.
+Chains run side by side in the laws prior x exp(U_k), U_k = log P(A >= L_k | q), at levels L_0 (where the law is the prior) < ... <
+L_K = level, and neighbours exchange chains (replica exchange, Swendsen, Wang 1986): those at low levels, where the number of
+specialised units changes easily, carry the change up.  All chains together give the ratios of the normalising constants Z_k by the
+multistate Bennett acceptance ratio (Shirts, Chodera 2008, J. Chem. Phys. 129, 124105; the library pymbar), where Z_0 is known and Z_K = P.
 
 Splitting's estimate is the product of ratios along one climb of a population; here the climb only supplies the ladder and the first
 chains, and the estimate rests on equilibrium.  Replicates are independent from the start, ladder included, and their spread is the error.
@@ -24,7 +24,6 @@ from ldt.models.networks.base import Network, State, field_integer
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.workers import mapper
 from ldt.tails.climb import climb, rank_correlation
-from ldt.tails.moves import Mover
 from ldt.tails.splitting import Replicate, finished, oriented, summarise
 
 Array = NDArray[np.float64]

@@ -6,17 +6,20 @@ r"""Softmax attention as in Rubin, Davidovich, Ringel, arXiv 2512.04165 (theory 
 (The talk writes exp(-x' A x) and puts the indices elsewhere.)  <y, y> = 1.  f is linear in the w_h, so A = sum_h w_h . u_h with
 u_h = (L - 1)^(-1/2) E[v Y], v = sum_b p_b x^b the output of token 1 (the tokens are exchangeable), Y = sum_(a != b) x_1^a x_2^b x_3^b.
 
-The average over the data.  Given token 1 = q, the logits of the others are k . x^b, k = A' q, and involve x^b along k only: t_b = x^b . k/|k|.
-The average over the rest of x^b is taken in closed form: with K = k/|k|, Hermite polynomials He_1..3(t) = t, e, z and M = (0, K_3, K_2, 0..),
+The average over the data.  Given token 1 = q, the logits of the others are k . x^b, k = A' q, and involve x^b along k only: t_b =
+x^b . k/|k|. The average over the rest of x^b is taken in closed form: with K = k/|k|, Hermite polynomials He_1..3(t) = t, e, z and
+M = (0, K_3, K_2, 0..),
 
     E[x^b_1] = K_1 t,  E[x^b_2 x^b_3] = K_2 K_3 e,  E[x^b_i x^b_1] = d_i1 + K_i K_1 e,  E[x^b_i x^b_2 x^b_3] = K_i K_2 K_3 z + M_i t,
 
-which leaves d + L - 1 dimensions, for scrambled Sobol points.  Control variate: p_b less its expansion to first order in A, g (1 + l_b - mean l)/L,
-whose average is known exactly: the zeroth order gives 0, the first (the leading order of theory section 5, and its 1/L corrections)
+which leaves d + L - 1 dimensions, for scrambled Sobol points.  Control variate: p_b less its expansion to first order in A, g (1 +
+l_b - mean l)/L, whose average is known exactly: the zeroth order gives 0, the first (the leading order of theory section 5, and
+its 1/L corrections)
 
     E[v Y]_1 = (L-1)^2/L^2 (A_12 e_3 + A_13 e_2) - (L-1)/L^2 [(A_23 + A_32) e_1 + A_31 e_2 + A_21 e_3],
 
-with weight g = 1/(1 + (|A|^2/(2 log L))^2) on the first order, as it is of no use once the softmax saturates.                  (derived here)
+with weight g = 1/(1 + (|A|^2/(2 log L))^2) on the first order, as it is of no use once the softmax saturates.
+(derived here)
 """
 
 from __future__ import annotations

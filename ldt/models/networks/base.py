@@ -187,7 +187,9 @@ class FunctionNetwork(Network):
     array([4., 4.])
     """
 
-    def __init__(self, function: Callable[[Array], Array], dimension: int, *, units: int = 1, symmetric: bool = False, label: str = "") -> None:
+    def __init__(
+        self, function: Callable[[Array], Array], dimension: int, *, units: int = 1, symmetric: bool = False, label: str = ""
+    ) -> None:
         if not callable(function):
             raise ModelError(f"function: must map parameters of shape (n, dimension) to n scores, got {function!r}")
         self.function, self.dimension, self.symmetric, self.label = function, dimension, symmetric, label
@@ -219,7 +221,8 @@ class Mirrored(Network):
 
     def score(self, parameters: Array) -> Array:
         """-A."""
-        return -np.asarray(self.network.score(parameters), dtype=float)
+        found: Array = -np.asarray(self.network.score(parameters), dtype=float)
+        return found
 
 
 class State:
@@ -283,7 +286,8 @@ def _normal_beyond(bound: Array, random: np.random.Generator) -> Array:
     """Standard normals given that they exceed ``bound``, by inversion in the logarithm of the upper tail."""
     from scipy.special import log_ndtr, ndtri_exp
 
-    return np.maximum(bound, -ndtri_exp(log_ndtr(-bound) + np.log1p(-random.random(bound.shape))))
+    found: Array = np.maximum(bound, -ndtri_exp(log_ndtr(-bound) + np.log1p(-random.random(bound.shape))))
+    return found
 
 
 def field_positive(name: str, value: Any) -> float:

@@ -1,8 +1,8 @@
 r"""Averages over Gaussian data by scrambled Sobol points (Sobol 1967; Owen 1997), and the error that they add.
 
 An average over n points differs from the true one, and a rare event selects the weights for which it differs upwards.  Networks with such
-averages therefore offer ``refined(seed)``: the same network with ``FINER`` times the points and another scramble, which the weights were not
-selected on; samplers reweight to it (ldt.tails.averages).
+averages therefore offer ``refined(seed)``: the same network with ``FINER`` times the points and another scramble, which the
+weights were not selected on; samplers reweight to it (ldt.tails.averages).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class ThreeLayerNetwork(ReadoutNetwork):
     dim: int
     c: str | float = "ratio"
     target: int = 3
-    points: int = 1024
+    points: int = 2048
     scramble: int = field(default=0, repr=False)
     label: str = field(default="", compare=False)
 
@@ -124,12 +124,13 @@ class ThreeLayerNetwork(ReadoutNetwork):
     @property
     def name(self) -> str:
         c = f"c = {self.prefactor:.10g}" + (f" ({self.c})" if isinstance(self.c, str) else "")
-        return f"three-layer erf network, N1 = {self.width1}, N2 = {self.width2}, d = {self.dim}, He_{self.target}, {c}, {self.points} points"
+        shape = f"N1 = {self.width1}, N2 = {self.width2}, d = {self.dim}"
+        return f"three-layer erf network, {shape}, He_{self.target}, {c}, {self.points} points"
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "architecture": self.architecture, "width1": self.width1, "width2": self.width2, "dim": self.dim, "c": self.c,
-            "prefactor": self.prefactor, "target": self.target, "points": self.points, "dimension": self.dimension,
+            "kind": self.kind, "architecture": self.architecture, "width1": self.width1, "width2": self.width2, "dim": self.dim,
+            "c": self.c, "prefactor": self.prefactor, "target": self.target, "points": self.points, "dimension": self.dimension,
         }  # fmt: skip
 
 

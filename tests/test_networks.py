@@ -93,7 +93,10 @@ def test_hermite_rule_is_exact_for_cubics() -> None:
     assert abs(w @ x[:, 2]) < 1e-10
 
 
-@pytest.mark.parametrize("network", [TwoLayerNetwork(6, 4), ConvolutionalNetwork(5, 4, 3), ConvolutionalNetwork(5, 4, 3, activation="relu", target=2, c="raw")])
+@pytest.mark.parametrize(
+    "network",
+    [TwoLayerNetwork(6, 4), ConvolutionalNetwork(5, 4, 3), ConvolutionalNetwork(5, 4, 3, activation="relu", target=2, c="raw")],
+)
 def test_variance_of_prior_draws(network: TwoLayerNetwork) -> None:
     """Var A over all weights is that of the sum, whose moments are quadratures."""
     a = network.score(np.random.default_rng(5).standard_normal((200_000, network.dimension)))

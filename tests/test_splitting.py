@@ -1,4 +1,4 @@
-"""Splitting, umbrella sampling and counting of networks: against exact answers, against each other, and against those who would fool them."""
+"""Splitting, umbrella sampling and counting of networks: against exact answers, each other, and those who would fool them."""
 
 from __future__ import annotations
 
@@ -174,7 +174,9 @@ def test_frozen_chains_are_noticed() -> None:
     assert division([rng.poisson(0.1, 500) + k for k in (2, 3, 2, 3, 2, 2)]) > 0.3
 
 
-@pytest.mark.parametrize(("options", "name"), [({"replicates": 1}, "replicates"), ({"particles": 1.5}, "particles"), ({"moves": 0}, "moves")])
+@pytest.mark.parametrize(
+    ("options", "name"), [({"replicates": 1}, "replicates"), ({"particles": 1.5}, "particles"), ({"moves": 0}, "moves")]
+)
 def test_bad_options(options: dict[str, float], name: str) -> None:
     with pytest.raises(ldt.ModelError, match=name):
         ldt.tail(TwoLayerNetwork(3, 3), 1.0, method="splitting", **options)

@@ -4,10 +4,11 @@ The estimate p of a climb is unbiased (for fixed levels) and log p is asymptotic
 as levels and particles grow together (Berard, Del Moral, Doucet 2014, Electron. J. Probab. 19, 94).  So from R replicates of log p
 with mean m and variance v,
 
-    log P = m + v/2,      variance of it = v/R + v^2/(2 (R - 1)):
+    log P = m + v/2,      error = (t sqrt(v/R)) and (v/2)((R - 1)/chi^2 - 1), in quadrature, over 1.96,
 
-the mean of p itself would be carried by the largest of R draws once v > 1, the mean of log p is biased.  The reported error is widened by
-Student's t, so that +-1.96 errors is a 95 % interval whatever R.
+with the 97.5 % point t of Student's law and the 2.5 % point chi^2 of the chi-square law, R - 1 degrees of freedom: the half width of the
+mean's 95 % interval, and how far v may lie above its estimate.  So +-1.96 errors is a 95 % interval or wider whatever R.  (The mean of p
+itself would be carried by the largest of R draws once v > 1, and the mean of log p is biased.)
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ DIVIDED = 0.3
 
 def combined(logs: Array, *, lognormal: bool) -> tuple[float, float]:
     """(log P, its error) from replicates' log p (two or more); without ``lognormal`` their plain mean."""
-    from scipy.special import stdtrit
+    from scipy.special import chdtri, stdtrit
 
     r = len(logs)
     v = float(np.var(logs, ddof=1))
-    variance = v / r + (v * v / (2.0 * (r - 1)) if lognormal else 0.0)
-    return float(np.mean(logs)) + (v / 2.0 if lognormal else 0.0), float(stdtrit(r - 1, 0.975)) / 1.96 * math.sqrt(variance)
+    mean, half = float(np.mean(logs)), float(stdtrit(r - 1, 0.975)) * math.sqrt(v / r)
+    if not lognormal:
+        return mean, half / 1.96
+    return mean + v / 2.0, math.hypot(half, v / 2.0 * ((r - 1) / float(chdtri(r - 1, 0.975)) - 1.0)) / 1.96
 
 
 def division(counts: list[Array]) -> float:

@@ -33,7 +33,7 @@ class AdditiveNetwork(ReadoutNetwork):
         """All units' features, unit by unit."""
         (layer,) = self.layers
         found = self.unit_features(np.ascontiguousarray(layer.units(x)).reshape(-1, layer.size))
-        return found.reshape(len(x), self.readouts)
+        return np.asarray(found.reshape(len(x), self.readouts))
 
     def state(self, x: Array) -> AdditiveState:
         """Chains that remember every unit's share of V."""
@@ -44,6 +44,7 @@ class AdditiveState(State):
     """Chains that remember every unit's share of V."""
 
     arrays: ClassVar[tuple[str, ...]] = ("x", "q", "share")
+    network: AdditiveNetwork
 
     def __init__(self, network: AdditiveNetwork, x: Array) -> None:
         self.network, self.x = network, x
@@ -52,10 +53,12 @@ class AdditiveState(State):
         self.q = self.share.sum(axis=1)
 
     def _shares(self, x: Array) -> Array:
-        return np.asarray(np.sum(self.network.features(x).reshape(len(x), self.layer.count, -1) ** 2, axis=2))  # type: ignore[attr-defined]
+        features = self.network.features(x)
+        each = features.shape[1] // self.layer.count
+        return np.asarray(np.sum(features.reshape(len(x), self.layer.count, each) ** 2, axis=2))
 
     def unit(self, layer: Layer, rows: Any, j: Any, block: Array) -> Array:
-        features = self.network.unit_features(block.reshape(-1, layer.size))  # type: ignore[attr-defined]
+        features = self.network.unit_features(block.reshape(-1, layer.size))
         self._new = np.sum(features * features, axis=1).reshape(j.shape)
         # Summed afresh rather than corrected by differences, so that no rounding accumulates.
         share = self.share[rows]

@@ -31,7 +31,8 @@ def main(light: int) -> None:
             found.append(r)
             known = f"{-exact:9.4f} {(r.logp - exact) / r.error:8.2f}" if exact is not None else " " * 18
             took = time.perf_counter() - start
-            print(f"{name:21} {level:5g}  {method:9} {-r.logp:9.4f} {r.error:8.4f} {known}   {r.status:8} {took:6.1f}  {r.advice}", flush=True)
+            line = f"{name:21} {level:5g}  {method:9} {-r.logp:9.4f} {r.error:8.4f} {known}"
+            print(f"{line}   {r.status:8} {took:6.1f}  {r.advice}", flush=True)
         a, b = found
         print(f"{'':21}        difference {a.logp - b.logp:.4f}, z = {(a.logp - b.logp) / math.hypot(a.error, b.error):.2f}", flush=True)
 

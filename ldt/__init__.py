@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from ldt.patterns.geometric import numeric_table as numeric_table
     from ldt.patterns.phases import phases as phases
     from ldt.patterns.variational import variational as variational
+    from ldt.models.networks import AttentionNetwork as AttentionNetwork
+    from ldt.models.networks import ConvolutionalNetwork as ConvolutionalNetwork
+    from ldt.models.networks import FunctionNetwork as FunctionNetwork
+    from ldt.models.networks import Network as Network
+    from ldt.models.networks import ReadoutNetwork as ReadoutNetwork
+    from ldt.models.networks import ThreeLayerNetwork as ThreeLayerNetwork
+    from ldt.models.networks import TwoLayerNetwork as TwoLayerNetwork
     from ldt.results import Cost as Cost
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult
@@ -47,6 +54,13 @@ __version__ = "0.1.0"
 _HOME = {
     "AlignmentSum": "ldt.models.alignment",
     "Architecture": "ldt.models.architecture",
+    "AttentionNetwork": "ldt.models.networks",
+    "ConvolutionalNetwork": "ldt.models.networks",
+    "FunctionNetwork": "ldt.models.networks",
+    "Network": "ldt.models.networks",
+    "ReadoutNetwork": "ldt.models.networks",
+    "ThreeLayerNetwork": "ldt.models.networks",
+    "TwoLayerNetwork": "ldt.models.networks",
     "compare": "ldt.api",
     "logcdf": "ldt.api",
     "logpdf": "ldt.api",

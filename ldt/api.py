@@ -24,14 +24,15 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
 
     Parameters
     ----------
-    model : AlignmentSum
+    model : AlignmentSum, or a network (ldt.models.networks)
     level : float or array of floats
         In the units of A as the model's ``c`` defines it.
-    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}
-    side : {"upper", "lower"}
+    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}; networks: {"auto", "splitting", "umbrella",
+    "montecarlo"} side : {"upper", "lower"}
     **options
         ``saddlepoint``: form='sectors' | 'classical'; ``importance``, ``montecarlo``: samples, target_error (absolute error of
-        log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps.
+        log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps; ``splitting``, ``umbrella``:
+        replicates, particles, moves, rng, workers.
 
     Returns
     -------
@@ -268,6 +269,8 @@ def _complement(found: dict[str, Any]) -> dict[str, Any]:
     error = found["error"] * p / max(1.0 - p, 1e-300) + 2.0**-53
     # What the detail says of the mirrored event (its hits, its specialised neurons) is not true of this one.
     told: dict[str, Any] = getattr(found.get("detail"), "complement", dict)()
+    if found.get("interrupted"):
+        told = {k: v for k, v in told.items() if k not in ("status", "advice")}
     return {**found, "logp": logq, "error": error, **told}
 
 

@@ -94,7 +94,7 @@ def test_unknown_field_without_a_neighbour_lists_all() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("kind", '"network"', ("must be 'alignment'", "'network'")),
+        ("kind", '"heavy"', ("must be 'alignment'", "'heavy'")),
         ("width", "0", ("from 1 to 1e+12", "got 0")),
         ("width", "-3", ("got -3",)),
         ("width", "2.5", ("integer", "2.5")),

@@ -35,7 +35,7 @@ def resolve(model: Any, level: Any, method: str, options: dict[str, Any], out: O
             known = ", ".join(METHOD_OPTIONS[k] for k in allowed if k in METHOD_OPTIONS) or "none"
             why = ", which auto chose here" if method == "auto" else ""
             raise ModelError(f"{METHOD_OPTIONS[name]}: not an option of method {chosen!r}{why} (its options: {known})")
-    if chosen in SAMPLING and seen is not None:
+    if chosen in SAMPLING and seen is not None and model.kind == "alignment":
         announce(model, seen, chosen, options, out)
     taken = {k: v for k, v in options.items() if k in allowed}
     scheduler = taken.pop("scheduler", None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ldt.cli.options import integer, method_options, model_options, output_options
+from ldt.cli.options import integer, method_options, model_options, output_options, sum_over_neurons
 from ldt.cli.options import number as as_number
 from ldt.cli.render import INTERRUPTED, Output, digits, exit_code, number, table
 
@@ -38,6 +38,7 @@ def command(
     from ldt.cli.progress import Bar
     from ldt.errors import ModelError
 
+    sum_over_neurons(model)
     if side not in SIDES:
         raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
     levels = levels_between(start, stop, integer("points", points, 1, MAX_POINTS), logarithmic)

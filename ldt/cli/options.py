@@ -69,8 +69,8 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
 
 
 def model_options(command: F, build: Callable[[str | None, dict[str, Any]], Any] | None = None) -> F:
-    """Adds MODEL and the options that change its fields; the command gets ``model``: an AlignmentSum, or what ``build`` makes of the
-    file's name and the changes."""
+    """Adds MODEL and the options that change its fields; the command gets ``model``: what ``build`` makes of the file's name and the
+    changes (by default the model)."""
 
     @functools.wraps(command)
     def with_model(*args: Any, model_file: str | None, **rest: Any) -> Any:
@@ -96,13 +96,20 @@ def model_options(command: F, build: Callable[[str | None, dict[str, Any]], Any]
 def build_model(path: str | None, changes: dict[str, Any]) -> Any:
     """The model of a file with fields changed, or of ``changes`` alone (then width and dim must be among them)."""
     from ldt.models.alignment import AlignmentSum
+    from ldt.models.files import read_model
 
     if path is not None:
-        return AlignmentSum.from_file(path, **changes)
+        return read_model(path, **changes)
     for name in ("width", "dim"):
         if name not in changes:
             raise ModelError(f"{name}: missing; give a MODEL file (see data/models) or --width and --dim")
     return AlignmentSum(**changes)
+
+
+def sum_over_neurons(model: Any) -> None:
+    """ModelError for a network, from commands that need the law of a sum over neurons."""
+    if model.kind != "alignment":
+        raise ModelError(f"kind: this command is for models of kind 'alignment', got {model.kind!r}; 'tail' and 'plan' take networks")
 
 
 def output_options(csv: bool = True, file: bool = True) -> Callable[[F], F]:
@@ -146,7 +153,8 @@ def checked_seed(seed: Any) -> int | None:
 
 
 METHOD_OPTIONS = {"samples": "--samples", "target_error": "--target-error", "rng": "--seed", "workers": "--workers",
-                  "scheduler": "--scheduler", "dps": "--dps", "form": "--form"}  # fmt: skip
+                  "scheduler": "--scheduler", "dps": "--dps", "form": "--form",
+                  "replicates": "--replicates", "particles": "--particles", "moves": "--moves"}  # fmt: skip
 
 scheduler_option = click.option(
     "--scheduler", metavar="ADDRESS",
@@ -168,20 +176,23 @@ def method_options(command: F) -> F:
 
     @functools.wraps(command)
     def with_method(*args: Any, **rest: Any) -> Any:
-        given = {name: rest.pop(name) for name in ("samples", "target_error", "seed", "workers", "scheduler", "dps", "form")}
+        given = {"seed" if name == "rng" else name: rest.pop("seed" if name == "rng" else name) for name in METHOD_OPTIONS}
         given["seed"] = checked_seed(given["seed"])
         options = {"rng" if k == "seed" else k: v for k, v in given.items() if v is not None}
         return command(*args, options=options, **rest)
 
     decorators = [
         click.option("--method", default="auto", metavar="NAME", show_default=True,
-                     help="auto, exact, saddlepoint, importance, montecarlo or mpmath."),
+                     help="auto, exact, saddlepoint, importance, montecarlo, mpmath; of networks: splitting, umbrella, montecarlo."),
         click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo)."),
         click.option("--target-error", type=number, metavar="X", help="Sample until log P's error is X nats (importance, montecarlo)."),
         seed_option,
         click.option("--workers", type=number, metavar="N", help="Threads that sample; the numbers do not depend on it."),
         scheduler_option,
         click.option("--dps", type=number, metavar="N", help="Digits after the point (mpmath)."),
+        click.option("--replicates", type=number, metavar="N", help="Independent repeats (splitting, umbrella)."),
+        click.option("--particles", type=number, metavar="N", help="Chains of a repeat, or of a level (splitting, umbrella)."),
+        click.option("--moves", type=number, metavar="N", help="Sweeps of moves (splitting: at every level; umbrella: in all)."),
         click.option("--form", metavar="FORM", help="sectors or classical (saddlepoint)."),
     ]  # fmt: skip
     for decorate in reversed(decorators):

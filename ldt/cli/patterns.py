@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ldt.cli.options import build_model, checked_seed, model_options, output_options, seed_option
+from ldt.cli.options import build_model, checked_seed, model_options, output_options, seed_option, sum_over_neurons
 from ldt.cli.options import number as as_number
 from ldt.cli.render import DONE, Output, aligned, exit_code, number, table
 
@@ -83,6 +83,7 @@ def _alignment(model: Any, level: Any, bounds: bool, samples: Any, power: str | 
     from ldt.models.layers import GFL, GP, SPECIALIZATION
     from ldt.patterns.two_layer import pattern_costs
 
+    sum_over_neurons(model)
     costs = pattern_costs(model, level)
     exact = attempt(lambda: ldt.tail(model, level, method="exact"), out, "exact")
     powers = exponents_of(model, power)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ldt.cli.options import checked_seed, integer, level_option, model_options, output_options, seed_option
+from ldt.cli.options import checked_seed, integer, level_option, model_options, output_options, seed_option, sum_over_neurons
 from ldt.cli.options import number as as_number
 from ldt.cli.render import DONE, Output, aligned, number, to_csv
 
@@ -29,6 +29,7 @@ def command(model: Any, level: Any, size: Any, output: str | None, seed: Any, ou
     import ldt
     from ldt.errors import ModelError
 
+    sum_over_neurons(model)
     suffix = Path(output).suffix.lower() if output else ""
     if output and suffix not in (".csv", ".npz"):
         raise ModelError(f"output: the file must end in .csv or .npz, got {output!r}")

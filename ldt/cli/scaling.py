@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from ldt.cli.options import checked_seed, integer, model_options, output_options, scheduler_option, seed_option, workers_of
+from ldt.cli.options import (
+    checked_seed, integer, model_options, output_options, scheduler_option, seed_option, sum_over_neurons, workers_of,
+)  # fmt: skip
 from ldt.cli.options import number as as_number
 from ldt.cli.render import INTERRUPTED, Output, digits, exit_code, number, table
 
@@ -64,6 +66,7 @@ def command(
     from ldt.errors import Interrupted
     from ldt.scaling.run import flat_rows, prepare, run
 
+    sum_over_neurons(model)
     picture = Picture(plot, out) if plot else None
     extra = {"target_error": target_error, "max_seconds": max_seconds}
     task = prepare(

@@ -46,7 +46,7 @@ def command(model: Any, level: Any, method: str, options: dict[str, Any], side: 
         except ldt.Interrupted as stop:
             result, code = stop.result, INTERRUPTED
     row = (result.level, result.quantity, side, result.logp, result.error, result.error_kind, result.method, result.status,
-           result.seed, model.width, model.dim, model.prefactor)  # fmt: skip
+           result.seed, *(getattr(model, name, None) for name in ("width", "dim", "prefactor")))  # fmt: skip
     out.answer(result.to_dict(), text_of(result, verbose=out.verbosity > 0), (HEADER, [row]))
     out.advise(result.status, result.advice)
     return exit_code([result.status]) if code is None else code
@@ -64,7 +64,7 @@ def text_of(result: Any, *, verbose: bool = False) -> str:
         (f"log10 {what}", digits(result.log10p, result.error / math.log(10.0)) if found else ""),
         ("method", result.method),
         ("model", result.model.name),
-        ("specialised", specialised_of(result.detail)),
+        ("specialised", specialised_of(result.detail) or _by_layer(result.detail)),
         ("samples", _samples(result)),
         ("status", result.status + (f": {result.advice}" if result.advice else "")),
         ("seed", "" if result.seed is None else str(result.seed)),
@@ -73,6 +73,14 @@ def text_of(result: Any, *, verbose: bool = False) -> str:
     if verbose:
         rows += [(f"  {name}", text) for name, text in _details(result)]
     return aligned(rows)
+
+
+def _by_layer(detail: Any) -> str:
+    """The mean number of specialised units of each layer over replicates, in words."""
+    layers = getattr(detail, "specialised", None)
+    if not isinstance(layers, dict):
+        return ""
+    return ", ".join(f"{sum(means) / len(means):.3g} {name} on average" for name, means in layers.items() if means)
 
 
 def _many_digits(result: Any) -> bool:
@@ -93,6 +101,8 @@ def _logp(result: Any) -> str:
 def specialised_law(detail: Any) -> dict[int, float]:
     """{number of specialised neurons: its probability given the event}; empty where the method does not know it."""
     numbers, probability = getattr(detail, "specialised", None), getattr(detail, "probability", None)
+    if isinstance(numbers, dict):  # means by layer, of networks
+        return {}
     if numbers is not None and probability is None and hasattr(detail, "share"):  # counts by bin, for every sector
         numbers, probability = [sum(counts) for counts in numbers], detail.share
     law: dict[int, float] = {}

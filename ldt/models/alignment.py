@@ -347,4 +347,7 @@ class AlignmentSum:
         """Read a TOML model file (docs/models.md); keyword arguments replace its fields."""
         from ldt.models.files import read_model
 
-        return read_model(path, **changes)
+        model = read_model(path, **changes)
+        if not isinstance(model, cls):
+            raise ModelError(f"{path}: kind: must be 'alignment' here, got {model.kind!r}")
+        return model

@@ -1,4 +1,5 @@
-"""Model files: TOML that says everything about a model, checked field by field (docs/models.md).
+"""Model files: TOML that says everything about a model, checked field by field (docs/models.md).  ``kind`` says which family:
+'alignment', or 'network' with its ``architecture``.
 
 Every field of the model must be there, so that no number hangs on a default; ``label``, ``description`` and ``source`` are
 optional.  What cannot be read, is not TOML, is unknown, missing or of the wrong type is a ModelError of one line that names the
@@ -18,9 +19,17 @@ from typing import Any
 from ldt.errors import ModelError
 from ldt.models.alignment import ACTIVATIONS, MAX_DEGREE, AlignmentSum
 
-KIND = "alignment"
+KINDS = ("alignment", "network")
 FIELDS = ("width", "dim", "readout_variance", "weight_variance", "c", "target", "activation", "overlap")
 TEXTS = ("label", "description", "source")
+#: architecture: (its class in ldt.models.networks, its fields)
+NETWORKS = {
+    "two_layer": ("TwoLayerNetwork", ("width", "dim", "readout_variance", "weight_variance", "c", "target", "activation")),
+    "three_layer": ("ThreeLayerNetwork", ("width1", "width2", "dim", "c", "target", "points")),
+    "cnn": ("ConvolutionalNetwork",
+            ("channels", "patch", "patches", "readout_variance", "weight_variance", "c", "target", "activation")),
+    "attention": ("AttentionNetwork", ("dim", "heads", "length", "c", "points")),
+}
 MAX_BYTES = 1_000_000
 #: What people write for a field whose name here is another.
 ALIASES = {
@@ -29,14 +38,14 @@ ALIASES = {
 }  # fmt: skip
 
 
-def read_model(path: str | Path, **changes: Any) -> AlignmentSum:
+def read_model(path: str | Path, **changes: Any) -> Any:
     """The model of a TOML file; keyword arguments replace its fields ("-" reads standard input).
 
     Parameters
     ----------
     path : str or Path
     **changes
-        Fields of AlignmentSum, as its constructor takes them.
+        Fields of the model, as its constructor takes them.
 
     Raises
     ------
@@ -88,7 +97,7 @@ def read_bytes(path: str | Path) -> tuple[bytes, str]:
     return data, name
 
 
-def parse_model(data: str | bytes, name: str = "model", **changes: Any) -> AlignmentSum:
+def parse_model(data: str | bytes, name: str = "model", **changes: Any) -> Any:
     """The model of TOML text; ``name`` stands for the file in messages.  As ``read_model`` otherwise.
 
     >>> text = 'kind = "alignment"\\nwidht = 5'
@@ -96,20 +105,44 @@ def parse_model(data: str | bytes, name: str = "model", **changes: Any) -> Align
     Traceback (most recent call last):
     ldt.errors.ModelError: model: unknown field 'widht'; did you mean 'width'?
     """
-    for field in changes:
-        if field not in FIELDS:
-            raise ModelError(f"{field}: not a field of a model; allowed: {', '.join(FIELDS)}")
     table = _toml(data, name)
+    fields = _known_fields(table, name)
+    for field in changes:
+        if field not in fields:
+            raise ModelError(f"{field}: not a field of a model; allowed: {', '.join(fields)}")
     if table.get("kind") == "architecture":
-        raise ModelError(f"{name}: kind: 'architecture' has patterns (ldt-rate patterns, ldt.pattern_table) and no law; needed: {KIND!r}")
-    found = _fields(table, name, changes)
+        raise ModelError(
+            f"{name}: kind: 'architecture' has patterns (ldt-rate patterns, ldt.pattern_table) and no law;"
+            f" needed: {' or '.join(map(repr, KINDS))}"
+        )
+    found = _fields(table, fields, name, changes)
     found.update(changes)
     try:
-        return AlignmentSum(**found)
+        return _constructor(table)(**found)
     except ModelError as error:
         # A message starts with its field; what the caller changed is not the file's fault.
         field = str(error).partition(":")[0].split(" ")[0]
         raise error if field in changes else ModelError(f"{name}: {error}") from None
+
+
+def _known_fields(table: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The fields of the family that ``kind`` and ``architecture`` name."""
+    if table.get("kind", "alignment") != "network":
+        return FIELDS
+    if "architecture" not in table:
+        raise ModelError(f"{name}: missing field 'architecture'; a network's is one of {', '.join(NETWORKS)}")
+    architecture = table["architecture"]
+    if not isinstance(architecture, str) or architecture not in NETWORKS:
+        raise ModelError(f"{name}: architecture: must be one of {', '.join(NETWORKS)}, got {architecture!r}")
+    return NETWORKS[architecture][1]
+
+
+def _constructor(table: Mapping[str, Any]) -> Any:
+    if table["kind"] == "alignment":
+        return AlignmentSum
+    from ldt.models import networks
+
+    return getattr(networks, NETWORKS[table["architecture"]][0])
 
 
 def _toml(data: str | bytes, name: str) -> dict[str, Any]:
@@ -124,21 +157,22 @@ def _toml(data: str | bytes, name: str) -> dict[str, Any]:
         raise ModelError(f"{name}: not valid TOML: {str(error).splitlines()[0]}") from None
 
 
-def _fields(table: Mapping[str, Any], name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(table: Mapping[str, Any], fields: tuple[str, ...], name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The constructor's arguments, names and types checked."""
-    known = ("kind", *FIELDS, *TEXTS)
+    heads = ("kind",) if table.get("kind") != "network" else ("kind", "architecture")
+    known = (*heads, *fields, *TEXTS)
     for field in table:
         if field not in known:
             raise ModelError(f"{name}: unknown field {field!r}; {_nearest(field, known)}")
-    for field in ("kind", *FIELDS):
+    for field in ("kind", *fields):
         if field not in table and field not in changes:
-            raise ModelError(f"{name}: missing field {field!r}; a model file has {', '.join(('kind', *FIELDS))}")
-    if table["kind"] != KIND:
-        raise ModelError(f"{name}: kind: must be {KIND!r}, got {table['kind']!r}")
+            raise ModelError(f"{name}: missing field {field!r}; a model file has {', '.join((*heads, *fields))}")
+    if table["kind"] not in KINDS:
+        raise ModelError(f"{name}: kind: must be {' or '.join(map(repr, KINDS))}, got {table['kind']!r}")
     for field in TEXTS:
         if not isinstance(table.get(field, ""), str):
             raise ModelError(f"{name}: {field}: must be a text, got {table[field]!r}")
-    found = {field: _small(table[field]) for field in FIELDS if field in table and field not in changes}
+    found = {field: _small(table[field]) for field in fields if field in table and field not in changes}
     if found.get("activation", "erf") not in ACTIVATIONS:
         raise ModelError(f"{name}: activation: must be one of {', '.join(ACTIVATIONS)}, got {found['activation']!r}")
     if "target" in found:

@@ -58,3 +58,13 @@ def choose(model: Any, level: float) -> Plan:
 def _importance_cost(width: int, two_dimensional: bool) -> float:
     samples = 1e4 if width < 10**5 else 1e2
     return max(0.02, samples * width * TILTED_NEURON * (300.0 if two_dimensional else 1.0))
+
+
+def choose_network(model: Any, level: float) -> Plan:
+    """The plan for a network of standard-normal parameters: splitting, whatever the level."""
+    candidates = (
+        {"method": "splitting", "seconds": None, "note": "independent climbs from the prior to the event; returns the weights"},
+        {"method": "umbrella", "seconds": None, "note": "replica exchange and MBAR; the independent check (needs pymbar)"},
+        {"method": "montecarlo", "seconds": None, "note": "plain samples: of use where P is above 1e-4 or so"},
+    )
+    return Plan("splitting", "nothing but samples of the score is needed, and rare events are reached level by level", candidates)

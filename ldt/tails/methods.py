@@ -56,6 +56,14 @@ FAMILIES: dict[str, Family] = {
         plan="ldt.tails.choose:choose",
         origin="ldt.tails.origin:run",
     ),
+    "network": Family(
+        {
+            "splitting": Method("ldt.tails.splitting:splitting", ("replicates", "particles", "moves", "rng", "workers"), density=False),
+            "umbrella": Method("ldt.tails.umbrella:umbrella", ("replicates", "particles", "moves", "rng", "workers"), density=False),
+            "montecarlo": Method("ldt.tails.counting:counting", SAMPLING, density=False),
+        },
+        plan="ldt.tails.choose:choose_network",
+    ),
 }
 
 

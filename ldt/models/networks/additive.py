@@ -1,0 +1,226 @@
+r"""Networks whose V = |h|^2 is a sum over hidden units: two layers, convolutions, attention heads.  One unit's move then costs one
+unit's evaluation.
+
+* ``TwoLayerNetwork``: f = sum_i a_i phi(w_i . x), all N(d + 1) weights; the features are h_i = c sigma_a g(w_i)/sqrt N with the
+  full overlap g of ``AlignmentSum``, in closed form.
+* ``ConvolutionalNetwork``: N_w patches of size S, C channels, f = sum_ic a_ic phi(w_c . x_i), a_ic ~ N(0, sigma_a^2/(N_w C)),
+  w_c ~ N(0, sigma_w^2 I_S/S), teacher y = sum_i a*_i y_k He_k(w* . x_i), a*_i = N_w^(-1/2), w* = e_1.  Patches are independent and He_k
+  has mean zero, so <f, y> = sum_ic a_ic a*_i <phi(w_c . x), y(x_1)> exactly: h_ic = c sigma_a a*_i g(w_c)/sqrt(N_w C).  Its law is that
+  of an AlignmentSum with N = C, d = S and readout variance sigma_a^2/N_w (full overlap), which tests use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ldt.errors import ModelError
+from ldt.models.alignment import AlignmentSum
+from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer
+
+
+class AdditiveNetwork(ReadoutNetwork):
+    """V = sum over the units of one layer; subclasses give ``layers`` (one) and ``unit_features`` (n, size) -> (n, r)."""
+
+    def unit_features(self, block: Array) -> Array:
+        """The features that one unit makes, (n, size) -> (n, readouts/count)."""
+        raise NotImplementedError
+
+    def features(self, x: Array) -> Array:
+        """All units' features, unit by unit."""
+        (layer,) = self.layers
+        found = self.unit_features(np.ascontiguousarray(layer.units(x)).reshape(-1, layer.size))
+        return np.asarray(found.reshape(len(x), self.readouts))
+
+    def state(self, x: Array) -> AdditiveState:
+        """Chains that remember every unit's share of V."""
+        return AdditiveState(self, x)
+
+
+class AdditiveState(State):
+    """Chains that remember every unit's share of V."""
+
+    arrays: ClassVar[tuple[str, ...]] = ("x", "q", "share")
+    network: AdditiveNetwork
+
+    def __init__(self, network: AdditiveNetwork, x: Array) -> None:
+        self.network, self.x = network, x
+        (self.layer,) = network.layers
+        self.share = self._shares(x)
+        self.q = self.share.sum(axis=1)
+
+    def _shares(self, x: Array) -> Array:
+        features = self.network.features(x)
+        each = features.shape[1] // self.layer.count
+        return np.asarray(np.sum(features.reshape(len(x), self.layer.count, each) ** 2, axis=2))
+
+    def unit(self, layer: Layer, rows: Any, j: Any, block: Array) -> Array:
+        features = self.network.unit_features(block.reshape(-1, layer.size))
+        self._new = np.sum(features * features, axis=1).reshape(j.shape)
+        # Summed afresh rather than corrected by differences, so that no rounding accumulates.
+        share = self.share[rows]
+        share[np.arange(len(rows))[:, None], j] = self._new
+        self._pending = share.sum(axis=1)
+        return self._pending
+
+    def accept(self, layer: Layer, rows: Any, j: Any, block: Array, taken: Any) -> None:
+        super().accept(layer, rows, j, block, taken)
+        self.share[rows[taken, None], j[taken]] = self._new[taken]
+
+    def replace(self, x: Array, taken: Any, q: Array) -> None:
+        super().replace(x, taken, q)
+        self.share[taken] = self._shares(x[taken])
+
+
+@dataclass(frozen=True)
+class TwoLayerNetwork(AdditiveNetwork):
+    """All N(d + 1) weights of a two-layer network; fields and conventions as ``AlignmentSum`` with overlap 'full'.
+
+    >>> network = TwoLayerNetwork(width=20, dim=20)
+    >>> network.dimension, network.sum.overlap
+    (420, 'full')
+    """
+
+    architecture: ClassVar[str] = "two_layer"
+
+    width: int
+    dim: int
+    readout_variance: float = 1.0
+    weight_variance: float = 1.0
+    c: str | float = "talk"
+    target: Any = 3
+    activation: Any = "erf"
+    label: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "width", field_integer("width", self.width, 1, 10_000))
+        put(self, "dim", field_integer("dim", self.dim, 2, 10_000))
+        put(self, "target", self.sum.target)
+
+    @cached_property
+    def sum(self) -> AlignmentSum:
+        """The law of A as a sum over neurons: it knows the exact answer."""
+        return AlignmentSum(
+            self.width, self.dim, self.readout_variance, self.weight_variance, self.c, self.target, self.activation, overlap="full"
+        )
+
+    @property
+    def hidden(self) -> int:
+        return self.width * self.dim
+
+    @property
+    def readouts(self) -> int:  # type: ignore[override]
+        return self.width
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return (Layer("neurons", 0, self.width, self.dim, (1.0, *[0.0] * (self.dim - 1))),)
+
+    @property
+    def prefactor(self) -> float:
+        """The number |c| that multiplies the unit overlap."""
+        return self.sum.prefactor
+
+    def unit_features(self, block: Array) -> Array:
+        scale = self.sum.weight_variance / self.sum.dim
+        rho = scale * np.einsum("nd,nd->n", block[:, 1:], block[:, 1:])
+        g = self.sum.unit_overlap(np.sqrt(scale) * block[:, 0], rho)
+        return np.asarray(np.sqrt(2.0 * self.sum.variance_scale) * g)[:, None]
+
+    @property
+    def name(self) -> str:
+        return f"two-layer network, all {self.dimension} weights, {self.sum.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        known = {k: v for k, v in self.sum.to_dict().items() if k != "overlap"}
+        return known | {"kind": self.kind, "architecture": self.architecture, "dimension": self.dimension}
+
+
+@dataclass(frozen=True)
+class ConvolutionalNetwork(AdditiveNetwork):
+    """A convolutional network on non-overlapping patches, linear or not, with a teacher of one filter.
+
+    Parameters
+    ----------
+    channels, patch, patches : int
+        C, S and N_w; the input has dimension d = N_w S.
+    readout_variance, weight_variance : float
+        a_ic ~ N(0, readout_variance/(N_w C)), w_c ~ N(0, weight_variance I_S/S).
+    c, target, activation
+        As for ``AlignmentSum``; the target's polynomial acts on w* . x_i and needs mean zero (no degree 0).
+
+    >>> ConvolutionalNetwork(channels=5, patch=6, patches=4).dimension
+    50
+    """
+
+    architecture: ClassVar[str] = "cnn"
+
+    channels: int
+    patch: int
+    patches: int
+    readout_variance: float = 1.0
+    weight_variance: float = 1.0
+    c: str | float = "talk"
+    target: Any = 3
+    activation: Any = "erf"
+    label: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "channels", field_integer("channels", self.channels, 1, 10_000))
+        put(self, "patch", field_integer("patch", self.patch, 2, 10_000))
+        put(self, "patches", field_integer("patches", self.patches, 1, 10_000))
+        put(self, "target", self.sum.target)
+        if any(k == 0 for k, _ in self.target):
+            raise ModelError("target: the teacher of a convolutional network needs degrees of 1 or more")
+
+    @cached_property
+    def sum(self) -> AlignmentSum:
+        """The law of A as a sum over channels: it knows the exact answer."""
+        from ldt.models.alignment import _positive
+
+        share = _positive("readout_variance", self.readout_variance) / self.patches
+        return AlignmentSum(self.channels, self.patch, share, self.weight_variance, self.c, self.target, self.activation, overlap="full")
+
+    @property
+    def hidden(self) -> int:
+        return self.channels * self.patch
+
+    @property
+    def readouts(self) -> int:  # type: ignore[override]
+        return self.channels * self.patches
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return (Layer("channels", 0, self.channels, self.patch, (1.0, *[0.0] * (self.patch - 1))),)
+
+    @property
+    def prefactor(self) -> float:
+        """The number |c| that multiplies the unit overlap."""
+        return self.sum.prefactor
+
+    def unit_features(self, block: Array) -> Array:
+        scale = self.sum.weight_variance / self.patch
+        rho = scale * np.einsum("nd,nd->n", block[:, 1:], block[:, 1:])
+        g = self.sum.unit_overlap(np.sqrt(scale) * block[:, 0], rho)
+        # sum_i a*_i^2 = 1 over the patches of one channel.
+        return np.repeat((np.sqrt(2.0 * self.sum.variance_scale / self.patches) * g)[:, None], self.patches, axis=1)
+
+    @property
+    def name(self) -> str:
+        shape = f"C = {self.channels}, S = {self.patch}, N_w = {self.patches}"
+        return f"convolutional network, {shape}, {self.sum.activation_name}, {self.sum.target_name}, c = {self.prefactor:.10g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind, "architecture": self.architecture, "channels": self.channels, "patch": self.patch, "patches": self.patches,
+            "readout_variance": self.readout_variance, "weight_variance": self.weight_variance, "c": self.c, "prefactor": self.prefactor,
+            "target": {str(k): y for k, y in self.target}, "activation": self.sum.activation_name, "dimension": self.dimension,
+        }  # fmt: skip
+
+
+__all__ = ["AdditiveNetwork", "ConvolutionalNetwork", "TwoLayerNetwork"]

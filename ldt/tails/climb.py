@@ -1,0 +1,156 @@
+r"""One population climbs to the level: adaptive multilevel splitting, as a sequential Monte Carlo sampler.
+
+With U_L(q) = log P(A >= L | q) the laws prior x exp(U_L) lead from the prior (L = -inf) or, for readout networks, from their half
+(L = 0) to the law given the event; the next level is where the effective sample size of the weights exp(U_L' - U_L) has fallen to
+``keep`` of the particles.  For a plain score the weights are 0 or 1, so ``keep`` of the particles survive: subset simulation (Au,
+Beck 2001; Cerou, Guyader 2007).  For Gaussian readouts the weights are smooth and the levels fewer.
+
+    P = prod_levels mean(exp(U_L' - U_L)),
+
+unbiased for fixed levels (Del Moral 2004).  Between levels the particles are resampled (systematically) and moved (ldt.tails.moves).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldt.models.networks.base import Network
+from ldt.tails.moves import Mover
+
+Array = NDArray[np.float64]
+
+KEEP = 0.5
+MAX_LEVELS = 20_000
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One level: the ``level`` reached; log of the mean weight on the way to it and the weights' relative ``variance``; then, after the
+    moves there, (proposed, accepted) of each kind and the ``memory``: the rank correlation of q before and after them."""
+
+    level: float
+    log_ratio: float
+    variance: float
+    moves: dict[str, tuple[int, int]]
+    memory: float
+
+
+@dataclass
+class Climb:
+    """A finished climb: log P, its ``rungs``, the particles ``x`` with summaries ``q``, how many ``ancestors`` at the start they descend
+    from, ``stuck`` (why it did not arrive, or ''), and the chains' mover."""
+
+    logp: float
+    rungs: list[Rung]
+    x: Array
+    q: Array
+    ancestors: int
+    stuck: str
+    mover: Mover
+    evaluations: int
+
+
+def climb(
+    network: Network, level: float, particles: int, moves: int, random: np.random.Generator,
+    watch: Callable[[float, Any], None] | None = None,
+) -> Climb:  # fmt: skip
+    """Takes ``particles`` from the prior to the event A >= level; ``watch(level, state)`` sees every rung's population."""
+    smooth = network.symmetric and hasattr(network, "readouts")
+    state = network.state(random.standard_normal((particles, network.hidden)))
+    mover = Mover(network)
+    at = 0.0 if smooth else -math.inf
+    u = network.log_given(at, state.q)
+    logp = -math.log(2.0) if smooth else 0.0
+    origin = np.arange(particles)
+    rungs: list[Rung] = []
+    visits = 1 + sum(layer.count for layer in network.layers)
+    stuck = ""
+    while at < level:
+        beyond = next_level(network, at, level, state.q, u)
+        if beyond is None:
+            stuck = f"no particle got beyond {at!r}"
+            break
+        if len(rungs) == MAX_LEVELS:
+            stuck = f"{MAX_LEVELS} levels were not enough; reached {at!r}"
+            break
+        new = network.log_given(beyond, state.q)
+        top = float(np.max(new - u))
+        weights = np.exp(new - u - top)
+        ratio = top + math.log(float(np.mean(weights)))
+        variance = float(np.var(weights)) / float(np.mean(weights)) ** 2
+        logp += ratio
+        index = systematic(weights, random)
+        state.select(index)
+        origin = origin[index]
+        at = beyond
+        mover.tally = {}
+        mover.learn(state.x)
+        before = state.q.copy()
+        for _ in range(moves):
+            mover.sweep(state, partial(_potential, network, at), random)
+        u = network.log_given(at, state.q)
+        tallies = {name: (tally.proposed, tally.accepted) for name, tally in mover.tally.items()}
+        rungs.append(Rung(at, ratio, variance, tallies, rank_correlation(before, state.q)))
+        if watch is not None:
+            watch(at, state)
+    if stuck:
+        logp = math.nan
+    cost = particles * (1 + len(rungs) * moves * visits)
+    return Climb(logp, rungs, state.x, state.q, len(np.unique(origin)), stuck, mover, cost)
+
+
+def next_level(network: Network, at: float, level: float, q: Array, u: Array) -> float | None:
+    """The next level, at most ``level``, that leaves ``KEEP`` of the effective sample size; None where no particle passes any."""
+
+    def size(x: float) -> float:
+        log_w = network.log_given(x, q) - u
+        top = float(np.max(log_w))
+        if top == -math.inf:
+            return 0.0
+        w = np.exp(log_w - top)
+        return float(np.sum(w)) ** 2 / float(np.sum(w * w)) / len(q)
+
+    if size(level) >= KEEP:
+        return level
+    if not (network.symmetric and hasattr(network, "readouts")):
+        ordered = np.sort(q)
+        middle = float(ordered[int((1.0 - KEEP) * len(q))])
+        if middle <= at:  # ties: on to the next value that some particle has
+            above = ordered[ordered > at]
+            if not len(above):
+                return None
+            middle = float(above[0])
+        return min(middle, level)
+    low, high = at, level
+    for _ in range(60):
+        mid = 0.5 * (low + high)
+        if not low < mid < high:
+            break
+        low, high = (mid, high) if size(mid) >= KEEP else (low, mid)
+    return low if low > at else None
+
+
+def systematic(weights: Array, random: np.random.Generator) -> Any:
+    """Indices of a systematic resampling: each kept in proportion to its weight, to within one."""
+    total = np.cumsum(weights)
+    points = (random.random() + np.arange(len(weights))) * (total[-1] / len(weights))
+    return np.minimum(np.searchsorted(total, points, side="right"), len(weights) - 1)
+
+
+def rank_correlation(before: Array, after: Array) -> float:
+    """Spearman's correlation; 1 where all are equal (nothing moved)."""
+    a, b = np.argsort(np.argsort(before)), np.argsort(np.argsort(after))
+    if np.ptp(before) == 0.0 or np.ptp(after) == 0.0:
+        return 1.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _potential(network: Network, level: float, q: Array, _: Any) -> Array:
+    return network.log_given(level, q)

@@ -1,0 +1,195 @@
+r"""Moves of chains in a network's parameters that leave prior(z) exp(U(q(z))) invariant, U = log P(A >= level | q) or any other potential.
+
+* preconditioned Crank-Nicolson (Neal 1999; Cotter et al. 2013): z' = sqrt(1 - b^2) z + b xi, accepted with min(1, e^(U' - U)); of the whole
+  vector and of one unit (a neuron, a filter, a head) of every chain.  Step sizes b vary from chain to chain about a centre that follows
+  the acceptance.
+* moves of specialised units (S of N, as the population's fitted law p_s says, ldt.tails.mixture), in pairs of opposites:
+    refresh        one of the S is drawn anew from p_s
+    birth, death   an ordinary unit is drawn from p_t and becomes specialised; a specialised one is drawn from the prior and ceases to be
+    split, merge   a specialised and an ordinary unit are both drawn from p_t and share the load; two specialised ones become one, drawn
+                   from p_s, and an ordinary one, drawn from the prior
+  where p_t is the specialised units' law at this or an earlier, lower level, in which each carries less.  Metropolis and Hastings, with the
+  choice of the units counted and draws of the wrong sort refused, and r = p/prior:
+    refresh e^(U' - U) r_s(z)/r_s(z'),   birth e^(U' - U) (N - S)/(S + 1) /r_t(z'),   split e^(U' - U) (N - S)/(S + 1)
+    r_s(z_i)/(r_t(z_i') r_t(z_j')),
+  death and merge the inverses.  So the number of specialised units changes in one step, over any barrier.
+
+Every move is vectorised over the chains; one sweep visits every unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldt.models.networks.base import Layer, Network, State
+from ldt.tails.mixture import Mixture, fit
+
+Array = NDArray[np.float64]
+Potential = Callable[[Array, Any], Array]  # (summaries, the chains they belong to)
+
+TARGET = 0.3  # acceptance of pCN moves
+PAIRS = ("refresh", "birth", "split")
+WHOLE = 4  # more whole-vector moves where all parameters are one unit
+SPREAD = 0.7  # of log b over the chains
+
+
+@dataclass
+class Tally:
+    """Proposed and accepted moves of one kind."""
+
+    proposed: int = 0
+    accepted: int = 0
+
+
+@dataclass
+class Mover:
+    """Step sizes and laws of specialised units of the layers of one network, learned as the population moves."""
+
+    network: Network
+    steps: dict[str, float] = field(default_factory=dict)
+    mixtures: dict[str, list[Mixture | None]] = field(default_factory=dict)
+    tally: dict[str, Tally] = field(default_factory=dict)
+    adapting: bool = True
+
+    def at_rung(self, k: int) -> Mover:
+        """A mover for the law at the k-th level learned (0: before any), with what was known there."""
+        return Mover(self.network, dict(self.steps), {name: past[:k] for name, past in self.mixtures.items()})
+
+    def learn(self, x: Array) -> None:
+        """Fits the laws of specialised units to chains at x; called at every new level."""
+        for layer in self.network.layers:
+            units = layer.units(x).reshape(-1, layer.size)
+            past = self.mixtures.setdefault(layer.name, [])
+            past.append(fit(units, past[-1] if past else None))
+
+    def sweep(self, state: State, potential: Potential, random: np.random.Generator) -> None:
+        """A whole-vector move; then for every layer, each unit once, and as many moves of specialised units as it has units, 4 to 16."""
+        rows = np.arange(len(state.q))
+        u = potential(state.q, rows)
+        self._whole(state, potential, u, rows, random)
+        for layer in self.network.layers:
+            for j in range(layer.count):
+                if layer.size < state.x.shape[1]:
+                    self._step(state, potential, u, layer, rows, np.full((len(rows), 1), j), random)
+            if layer.size == state.x.shape[1]:
+                for _ in range(WHOLE):
+                    self._whole(state, potential, u, rows, random)
+            self._specialised_moves(state, potential, u, layer, random)
+
+    def _whole(self, state: State, potential: Potential, u: Array, rows: Any, random: np.random.Generator) -> None:
+        b = self._sizes("whole", len(u), random)
+        x = np.sqrt(1.0 - b * b) * state.x + b * random.standard_normal(state.x.shape)
+        q = self.network.summary(x)
+        new = potential(q, rows)
+        taken = _accept(new - u, random)
+        state.replace(x, taken, q)
+        u[taken] = new[taken]
+        self._count("whole", taken)
+
+    def _step(
+        self, state: State, potential: Potential, u: Array, layer: Layer, rows: Any, j: Any, random: np.random.Generator
+    ) -> None:
+        b = self._sizes(layer.name, len(u), random)[:, :, None]
+        block = np.sqrt(1.0 - b * b) * state.block(layer, rows, j) + b * random.standard_normal((len(u), 1, layer.size))
+        new = potential(state.unit(layer, rows, j, block), rows)
+        taken = _accept(new - u, random)
+        state.accept(layer, rows, j, block, taken)
+        u[taken] = new[taken]
+        self._count(layer.name, taken)
+
+    def _specialised_moves(self, state: State, potential: Potential, u: Array, layer: Layer, random: np.random.Generator) -> None:
+        past = self.mixtures.get(layer.name) or [None]
+        here = past[-1]
+        if here is None:
+            return
+        laws = [m for m in past[len(past) // 2 :] if m is not None]
+        units = np.ascontiguousarray(layer.units(state.x)).reshape(-1, layer.size)
+        special = here.specialised(units).reshape(len(u), layer.count)
+        for turn in range(min(max(layer.count, 6), 18)):
+            there = laws[int(random.integers(len(laws)))]
+            pair = PAIRS[turn % (len(PAIRS) if layer.count > 1 else 2)]
+            # +1: birth, split or refresh; -1: their opposites, for half of the chains.
+            up = np.ones(len(u), dtype=bool) if pair == "refresh" else random.random(len(u)) < 0.5
+            self._pair(state, potential, u, layer, special, pair, up, here, there, random)
+
+    def _pair(
+        self, state: State, potential: Potential, u: Array, layer: Layer, special: Any, pair: str, up: Any, here: Mixture, there: Mixture,
+        random: np.random.Generator,
+    ) -> None:  # fmt: skip
+        # Which units: the first specialised except in a birth; the second, of split and merge, of the other sort or again specialised.
+        first = np.where((up & (pair == "birth"))[:, None], ~special, special)
+        chosen, ways = _choose(first, random)
+        rows = np.flatnonzero(ways > 0)
+        picked = [chosen]
+        if pair == "split":
+            second = np.where(up[:, None], ~special, special)
+            second[np.arange(len(u)), chosen] = False
+            other, more = _choose(second, random)
+            rows = np.flatnonzero((ways > 0) & (more > 0))
+            picked.append(other)
+        if not len(rows):
+            return
+        j, rise = np.stack(picked, axis=1)[rows], up[rows]
+        n = special.sum(axis=1)[rows]
+        old = state.block(layer, rows, j)
+        block, wanted = np.empty_like(old), np.empty(j.shape, dtype=bool)
+        last = j.shape[1] - 1
+        law = here if pair == "refresh" else there
+        for i in range(j.shape[1]):
+            block[:, i] = law.draw_specialised(len(rows), random)
+            wanted[:, i] = True
+        if pair != "refresh":
+            down = ~rise
+            block[down, last] = random.standard_normal((int(down.sum()), layer.size))
+            wanted[down, last] = False
+            if pair == "split":
+                block[down, 0] = here.draw_specialised(int(down.sum()), random)
+        new = potential(state.unit(layer, rows, j, block), rows)
+        ratio = new - u[rows]
+        if pair == "refresh":
+            ratio += here.log_component(old[:, 0]) - here.log_component(block[:, 0])
+        else:
+            low, high = np.where(rise[:, None, None], old, block), np.where(rise[:, None, None], block, old)
+            fewer = n - (~rise)
+            climb = np.log((layer.count - fewer) / (fewer + 1.0))
+            climb -= sum(there.log_component(high[:, i]) for i in range(last + 1))
+            if pair == "split":
+                climb += here.log_component(low[:, 0])
+            ratio += np.where(rise, climb, -climb)
+        now = here.specialised(block.reshape(-1, layer.size)).reshape(j.shape)
+        taken = _accept(ratio, random) & np.all(now == wanted, axis=1)
+        state.accept(layer, rows, j, block, taken)
+        u[rows[taken]] = new[taken]
+        special[rows[taken, None], j[taken]] = now[taken]
+        names = {"refresh": ("refresh", ""), "birth": ("birth", "death"), "split": ("split", "merge")}[pair]
+        self._count(f"{layer.name}, {names[0]}", taken[rise])
+        if names[1]:
+            self._count(f"{layer.name}, {names[1]}", taken[~rise])
+
+    def _sizes(self, name: str, n: int, random: np.random.Generator) -> Array:
+        centre = self.steps.setdefault(name, 0.5)
+        return np.asarray(np.minimum(centre * np.exp(SPREAD * random.standard_normal((n, 1))), 1.0))
+
+    def _count(self, name: str, taken: Any) -> None:
+        tally = self.tally.setdefault(name, Tally())
+        tally.proposed += len(taken)
+        tally.accepted += int(np.count_nonzero(taken))
+        if self.adapting and name in self.steps:  # so slowly that it is all but fixed within a sweep
+            step = self.steps[name] * np.exp(0.2 * (np.mean(taken) - TARGET))
+            self.steps[name] = float(min(max(step, 1e-4), 1.0))
+
+
+def _accept(log_ratio: Array, random: np.random.Generator) -> Any:
+    return np.log1p(-random.random(len(log_ratio))) < log_ratio
+
+
+def _choose(pool: Any, random: np.random.Generator) -> tuple[Any, Any]:
+    """For every row of a mask one of its entries at random, and how many there are."""
+    size = pool.sum(axis=1)
+    rank = np.minimum((random.random(len(pool)) * size).astype(int), size - 1)
+    return np.argmax(np.cumsum(pool, axis=1) > rank[:, None], axis=1), size

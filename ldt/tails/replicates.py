@@ -1,0 +1,82 @@
+r"""Independent replicates: one number, one honest error, and the doubts.
+
+The estimate p of a climb is unbiased (for fixed levels) and log p is asymptotically normal with mean log P - v/2, v its variance,
+as levels and particles grow together (Berard, Del Moral, Doucet 2014, Electron. J. Probab. 19, 94).  So from R replicates of log p
+with mean m and variance v,
+
+    log P = m + v/2,      error = (t sqrt(v/R)) and (v/2)((R - 1)/chi^2 - 1), in quadrature, over 1.96,
+
+with the 97.5 % point t of Student's law and the 2.5 % point chi^2 of the chi-square law, R - 1 degrees of freedom: the half width of the
+mean's 95 % interval, and how far v may lie above its estimate.  So +-1.96 errors is a 95 % interval or wider whatever R.  (The mean of p
+itself would be carried by the largest of R draws once v > 1, and the mean of log p is biased.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+#: Beyond this spread of log p the correction v/2 leans on the normal form.
+SPREAD = 1.0
+#: Share of the variance of the number of specialised units that lies between replicates, beyond which they sit in different states.
+DIVIDED = 0.3
+
+
+def combined(logs: Array, *, lognormal: bool) -> tuple[float, float]:
+    """(log P, its error) from replicates' log p (two or more); without ``lognormal`` their plain mean."""
+    from scipy.special import chdtri, stdtrit
+
+    r = len(logs)
+    v = float(np.var(logs, ddof=1))
+    mean, half = float(np.mean(logs)), float(stdtrit(r - 1, 0.975)) * math.sqrt(v / r)
+    if not lognormal:
+        return mean, half / 1.96
+    return mean + v / 2.0, math.hypot(half, v / 2.0 * ((r - 1) / float(chdtri(r - 1, 0.975)) - 1.0)) / 1.96
+
+
+def division(counts: list[Array]) -> float:
+    """The share of the variance of a count (one array a replicate) that lies between replicates, sampling noise of the means taken off."""
+    means = np.array([np.mean(c) for c in counts])
+    within = float(np.mean([np.var(c) for c in counts]))
+    between = max(float(np.var(means, ddof=1)), 0.0)
+    return between / (between + within) if between > 0.0 else 0.0
+
+
+def doubts(
+    logs: Array, memories: Array, counts: dict[str, list[Array]], particles: int, ess: float, average: float, stderr: float
+) -> list[str]:
+    """What speaks against an answer, each with what to do; [] for nothing."""
+    found = []
+    spread = float(np.std(logs, ddof=1))
+    if len(logs) < 4:
+        found.append(f"{len(logs)} replicates say little about their own spread; use 4 or more")
+    if particles < 50:
+        found.append(f"{particles} particles are few; use 50 or more")
+    if spread > SPREAD:
+        found.append(f"replicates differ by {spread:.2g} nats (one standard deviation); use more particles or moves")
+    if len(memories) and float(np.median(memories)) > 0.7:
+        found.append(f"chains remember {float(np.median(memories)):.2f} of their ranks after the moves of a level; use more moves")
+    for layer, each in counts.items():
+        share = division(each)
+        if share > DIVIDED:
+            means = ", ".join(f"{np.mean(c):.2f}" for c in each)
+            found.append(f"replicates disagree on the number of specialised units ({layer}: {means}); use more moves or particles")
+    if ess < 0.1:
+        found.append(f"the average over the data is too coarse for this event (effective share {ess:.2g} of the weights); raise points")
+    if average > max(stderr, 0.05):
+        found.append(f"the average over the data adds {average:.2g} nats of error; raise points")
+    return found
+
+
+def specialised_counts(network: Any, x: Array) -> dict[str, Any]:
+    """{layer: number of units a chain whose overlap with the target's direction is beyond 3 prior standard deviations}."""
+    found = {}
+    for layer in network.layers:
+        if layer.direction is not None:
+            found[layer.name] = np.count_nonzero(np.abs(layer.units(x) @ np.asarray(layer.direction)) > 3.0, axis=1)
+    return found

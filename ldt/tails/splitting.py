@@ -1,0 +1,196 @@
+r"""Splitting: independent climbs (ldt.tails.climb) combined (ldt.tails.replicates), for any network of standard-normal parameters.
+
+Every replicate is a block of work with its own random stream, so that the numbers do not depend on the workers.  The weights that reached
+the event come back too: drawn from all replicates in proportion to what each says of P, equally weighted, readouts included.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ldt.models.networks.base import Mirrored, Network, field_integer
+from ldt.numerics.random import block_generator, entropy_of
+from ldt.numerics.workers import mapper
+from ldt.results import Cost, jsonable
+from ldt.tails.averages import refine
+from ldt.tails.climb import climb, systematic
+from ldt.tails.replicates import combined, doubts, specialised_counts
+
+Array = NDArray[np.float64]
+
+#: Most networks whose weights are returned.
+KEPT = 1000
+
+
+@dataclass(frozen=True)
+class NetworkDetail:
+    """What a sampler of networks knows beyond log P.
+
+    ``replicates``: log P of each (NaN where one did not arrive); ``levels`` of the first replicate, and how many rungs each had;
+    ``acceptance`` of each kind of move over all; ``memory``: median rank correlation of the chains before and after the moves of a level;
+    ``ancestors``: prior draws each replicate descends from; ``specialised``: {layer: mean number of units with overlap > 3/sqrt d, one a
+    replicate}; ``average_error``: what the average over the data adds (nats, part of the result's error; 0: exact, None: not known),
+    ``average_shift`` what fresh points changed and ``average_ess`` the effective share of weights left by that; ``interval``: 95
+    %, of log P; ``weights`` (n, D) and ``scores`` (n,): networks given the event, equally weighted, all standard-normal parameters in the
+    network's order.
+    """
+
+    replicates: tuple[float, ...]
+    levels: tuple[float, ...]
+    rungs: tuple[int, ...]
+    acceptance: dict[str, float]
+    memory: float
+    ancestors: tuple[int, ...]
+    specialised: dict[str, tuple[float, ...]]
+    average_error: float | None
+    average_shift: float
+    average_ess: float
+    interval: tuple[float, float] | None
+    weights: Array
+    scores: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the weights and scores."""
+        return {k: jsonable(v) for k, v in self.__dict__.items() if k not in ("weights", "scores")}
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One replicate as plain data; ``floor`` is the variance of log p that independent particles would give."""
+
+    logp: float
+    shift: float
+    average_error: float
+    average_ess: float
+    levels: tuple[float, ...]
+    acceptance: dict[str, tuple[int, int]]
+    memories: tuple[float, ...]
+    ancestors: int
+    counts: dict[str, Any]
+    floor: float
+    weights: Array
+    scores: Array
+    evaluations: int
+    stuck: str
+
+
+def splitting(
+    model: Any, level: float, *, density: bool = False, side: str = "upper", replicates: Any = 8, particles: Any = 400, moves: Any = 6,
+    rng: Any = None, workers: Any = 1,
+) -> dict[str, Any]:  # fmt: skip
+    """Estimate log P(A >= level) of a network by splitting; a dict of TailResult fields.
+
+    Parameters
+    ----------
+    replicates : int
+        Independent climbs, 2 to 1000; their spread is the error.
+    particles : int
+        Chains a climb, 2 to 1e6.
+    moves : int
+        Sweeps over all units at every level, 1 to 1e5.
+    """
+    count = field_integer("replicates", replicates, 2, 1000)
+    n = field_integer("particles", particles, 2, 10**6)
+    sweeps = field_integer("moves", moves, 1, 10**5)
+    entropy = entropy_of(rng)
+    target = level if side == "upper" else -level
+    work = partial(replicate, network=oriented(model, side), level=target, particles=n, moves=sweeps, entropy=entropy)
+    run, close = mapper(workers)
+    try:
+        parts = list(run(work, range(count)))
+    finally:
+        close()
+    return summarise(parts, n, entropy, lognormal=True, negative=side == "lower")
+
+
+def replicate(r: int, *, network: Network, level: float, particles: int, moves: int, entropy: int) -> Replicate:
+    """Replicate r: one climb, corrected for the average over the data."""
+    random = block_generator(entropy, r)
+    found = climb(network, level, particles, moves, random)
+    tallies: dict[str, tuple[int, int]] = {}
+    for rung in found.rungs:
+        for name, (proposed, accepted) in rung.moves.items():
+            a, b = tallies.get(name, (0, 0))
+            tallies[name] = (a + proposed, b + accepted)
+    common = {
+        "levels": tuple(rung.level for rung in found.rungs), "acceptance": tallies, "memories": tuple(rung.memory for rung in found.rungs),
+        "ancestors": found.ancestors, "evaluations": found.evaluations, "stuck": found.stuck,
+        "floor": sum(rung.variance for rung in found.rungs) / particles,
+    }  # fmt: skip
+    if found.stuck:
+        none = np.empty((0, network.dimension))
+        return Replicate(math.nan, 0.0, 0.0, 1.0, counts={}, weights=none, scores=np.empty(0), **common)  # type: ignore[arg-type]
+    return finished(found.logp, network, level, found.x, found.q, int(random.integers(2**31)), random, common)
+
+
+def finished(
+    logp: float, network: Network, level: float, x: Array, q: Array, seed: int, random: np.random.Generator, common: dict[str, Any]
+) -> Replicate:
+    """A replicate from chains x in the event: the average's error, the weights drawn."""
+    better = refine(network, level, x, q, seed)
+    index = systematic(np.exp(better.log_weights - np.max(better.log_weights)), random)[: 4 * KEPT]
+    counts = specialised_counts(network, x[index])
+    weights, scores = better.network.complete(x[index], level, random)
+    return Replicate(logp + better.shift, better.shift, better.error, better.ess, counts=counts, weights=weights, scores=scores, **common)
+
+
+def oriented(model: Any, side: str) -> Any:
+    """The network whose upper tail is asked for."""
+    return model if side == "upper" else Mirrored(model)
+
+
+def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal: bool, negative: bool = False) -> dict[str, Any]:
+    """The TailResult fields of finished replicates."""
+    logs = np.array([p.logp for p in parts])
+    evaluations = sum(p.evaluations for p in parts)
+    found: dict[str, Any] = {"seed": entropy, "error_kind": "stderr", "cost": Cost(samples=evaluations)}
+    memories = np.array([m for p in parts for m in p.memories])
+    names = dict.fromkeys(name for p in parts for name in p.acceptance)
+    totals = {name: [sum(p.acceptance.get(name, (0, 0))[i] for p in parts) for i in (0, 1)] for name in names}
+    arrived = [p for p in parts if not p.stuck]
+    counts = {name: [p.counts[name] for p in arrived] for name in (arrived[0].counts if arrived else {})}
+    average = float(np.mean([p.average_error for p in arrived])) if arrived else 0.0
+    detail: dict[str, Any] = {
+        "replicates": tuple(float(x) for x in logs), "levels": parts[0].levels, "rungs": tuple(len(p.levels) for p in parts),
+        "acceptance": {name: b / a for name, (a, b) in totals.items() if a}, "memory": float(np.median(memories)) if len(memories) else 0.0,
+        "ancestors": tuple(p.ancestors for p in parts),
+        "specialised": {name: tuple(float(np.mean(c)) for c in each) for name, each in counts.items()},
+        "average_error": average, "average_shift": float(np.mean([p.shift for p in arrived])) if arrived else 0.0,
+        "average_ess": min((p.average_ess for p in arrived), default=1.0),
+    }  # fmt: skip
+    stuck = [p.stuck for p in parts if p.stuck]
+    if stuck:
+        empty = NetworkDetail(**detail, interval=None, weights=parts[0].weights[:0], scores=parts[0].scores[:0])
+        advice = f"{len(stuck)} of {len(parts)} replicates did not reach the level: {stuck[0]};"
+        advice += " the event may be impossible, or use more particles"
+        return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": advice, "detail": empty}
+    logp, spread = combined(logs, lognormal=lognormal)
+    stderr = max(spread, math.sqrt(sum(p.floor for p in parts)) / len(parts))
+    if max(len(p.levels) for p in parts) == 1 and logp > -1e-3:  # all but no particle outside the event: three in as many, as for no hit
+        stderr = max(stderr, 3.0 / 1.96 / (particles * len(parts)))
+    error = math.hypot(stderr, average)
+    weights, scores = _pooled(arrived, logs, entropy)
+    interval = (logp - 1.96 * error, min(logp + 1.96 * error, 0.0))
+    if logp > 0.0:
+        logp = 0.0
+    whole = NetworkDetail(**detail, interval=interval, weights=weights, scores=-scores if negative else scores)
+    found |= {"logp": logp, "error": error, "detail": whole}
+    against = doubts(logs, memories, counts, particles, detail["average_ess"], average, stderr)
+    return found | ({"status": "warning", "advice": "; ".join(against)} if against else {})
+
+
+def _pooled(parts: list[Replicate], logs: Array, entropy: int) -> tuple[Array, Array]:
+    """At most ``KEPT`` networks of all replicates, each replicate in proportion to its p."""
+    random = block_generator(entropy, len(parts))
+    share = np.repeat(np.exp(logs - np.max(logs)) / [len(p.scores) for p in parts], [len(p.scores) for p in parts])
+    total = np.cumsum(share)
+    size = min(KEPT, len(share))
+    order = np.minimum(np.searchsorted(total, (random.random() + np.arange(size)) * total[-1] / size, side="right"), len(share) - 1)
+    scores = np.concatenate([p.scores for p in parts])[order]
+    return np.concatenate([p.weights for p in parts])[order], scores

@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from ldt.errors import NoTiltError as NoTiltError
     from ldt.models.alignment import AlignmentSum as AlignmentSum
     from ldt.models.architecture import Architecture as Architecture
-    from ldt.patterns.complexity import sample_complexity as sample_complexity
-    from ldt.patterns.engine import pattern_table as pattern_table
-    from ldt.patterns.geometric import numeric_table as numeric_table
-    from ldt.patterns.phases import phases as phases
-    from ldt.patterns.variational import variational as variational
     from ldt.models.networks import AttentionNetwork as AttentionNetwork
     from ldt.models.networks import ConvolutionalNetwork as ConvolutionalNetwork
     from ldt.models.networks import FunctionNetwork as FunctionNetwork
@@ -44,6 +39,11 @@ if TYPE_CHECKING:
     from ldt.models.networks import ReadoutNetwork as ReadoutNetwork
     from ldt.models.networks import ThreeLayerNetwork as ThreeLayerNetwork
     from ldt.models.networks import TwoLayerNetwork as TwoLayerNetwork
+    from ldt.patterns.complexity import sample_complexity as sample_complexity
+    from ldt.patterns.engine import pattern_table as pattern_table
+    from ldt.patterns.geometric import numeric_table as numeric_table
+    from ldt.patterns.phases import phases as phases
+    from ldt.patterns.variational import variational as variational
     from ldt.results import Cost as Cost
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult

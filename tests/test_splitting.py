@@ -7,6 +7,7 @@ import math
 import re
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -233,3 +234,34 @@ def test_tutorial() -> None:
     network = space["network"]
     plain = ldt.tail(network, 0.4, method="montecarlo", rng=2, samples=200_000)
     assert abs(result.logp - plain.logp) < 3.5 * math.hypot(result.error, plain.error)
+
+
+def test_replicates_are_added_until_the_error_asked_for() -> None:
+    seen: list[tuple[int, int]] = []
+    result = ldt.tail(
+        TwoLayerNetwork(3, 3), 0.5, method="splitting", replicates=4, particles=100, moves=3, target_error=0.1, rng=1,
+        progress=lambda done, total, logp, error: seen.append((done, total)),
+    )  # fmt: skip
+    assert len(result.detail.replicates) > 4 and result.error <= 0.1
+    assert [done for done, _ in seen] == list(range(1, len(result.detail.replicates) + 1))
+    assert abs(result.logp - ldt.logsf(TwoLayerNetwork(3, 3).sum, 0.5)) < 4.0 * result.error
+    missed = ldt.tail(TwoLayerNetwork(3, 3), 0.5, method="splitting", replicates=2, particles=60, moves=2, target_error=1e-3, rng=1)
+    assert missed.status == "warning"
+
+
+def test_interrupted_climbs_leave_what_is_finished() -> None:
+    def stop(done: int, *_: Any) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(ldt.Interrupted) as caught:
+        ldt.tail(TwoLayerNetwork(3, 3), 0.5, method="splitting", replicates=8, particles=60, moves=2, rng=1, progress=stop)
+    partial = caught.value.result
+    assert len(partial.detail.replicates) == 3 and partial.status == "warning" and "interrupted after 3 replicates" in partial.advice
+
+
+def test_counting_until_an_error() -> None:
+    net = TwoLayerNetwork(3, 3)
+    result = ldt.tail(net, 0.1, method="montecarlo", target_error=0.05, rng=1)
+    assert result.status == "ok" and result.error <= 0.05
+    assert abs(result.logp - ldt.logsf(net.sum, 0.1)) < 4.0 * result.error

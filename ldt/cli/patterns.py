@@ -20,11 +20,12 @@ def _any_model(path: str | None, changes: dict[str, Any]) -> Any:
     if path is None:
         return build_model(path, changes)
     from ldt.errors import ModelError
+    from ldt.models.architecture import Architecture
     from ldt.models.files import parse_any, read_bytes
 
     data, name = read_bytes(path)
     found = parse_any(data, name)
-    if hasattr(found, "layers"):
+    if isinstance(found, Architecture):
         for field in changes:
             if field != "dim":
                 raise ModelError(f"{field}: not a field of an architecture; its sizes are set by --at SYMBOL=LAW and --dim")

@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 from ldt.cli.options import (
-    checked_seed, integer, model_options, output_options, scheduler_option, seed_option, sum_over_neurons, workers_of,
+    checked_seed,
+    integer,
+    model_options,
+    output_options,
+    scheduler_option,
+    seed_option,
+    sum_over_neurons,
+    workers_of,
 )  # fmt: skip
 from ldt.cli.options import number as as_number
 from ldt.cli.render import INTERRUPTED, Output, digits, exit_code, number, table

@@ -27,16 +27,17 @@ def command(model: Any, level: Any, method: str, options: dict[str, Any], side: 
     """
     import ldt
     from ldt.api import SIDES
-    from ldt.cli.ask import SAMPLING, resolve
+    from ldt.cli.ask import resolve
     from ldt.cli.progress import Bar
     from ldt.errors import ModelError
+    from ldt.tails.methods import method_of
 
     if side not in SIDES:
         raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
     chosen, taken = resolve(model, level, method, options, out)
     code = None
     with Bar(out, chosen) as bar:
-        if chosen in SAMPLING:
+        if "progress" in method_of(model, chosen).options:
             taken["progress"] = bar
         try:
             if density:

@@ -57,8 +57,9 @@ def checked_progress(progress: Any) -> Progress | None:
     return progress  # type: ignore[no-any-return]
 
 
-def interrupted(found: dict[str, Any], done: int) -> dict[str, Any]:
-    """The fields of a result whose sampling Ctrl-C ended after ``done`` samples; the front door raises ldt.Interrupted with it."""
+def interrupted(found: dict[str, Any], done: int, what: str = "samples") -> dict[str, Any]:
+    """The fields of a result whose sampling Ctrl-C ended after ``done`` samples (or ``what``); the front door raises ldt.Interrupted with
+    it."""
     status = "failed" if found.get("status") == "failed" else "warning"
-    advice = "; ".join(filter(None, [f"interrupted after {done} samples", found.get("advice", "")]))
+    advice = "; ".join(filter(None, [f"interrupted after {done} {what}", found.get("advice", "")]))
     return {**found, "status": status, "advice": advice, "interrupted": True}

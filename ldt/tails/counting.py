@@ -13,30 +13,34 @@ from typing import Any
 import numpy as np
 
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.numerics.workers import mapper, sample_count
-from ldt.results import Cost
-from ldt.tails.montecarlo import _proportion
+from ldt.tails.montecarlo import counted, proportion
 
 BLOCK_NUMBERS = 2_000_000  # parameters drawn in one block
-CHECKED = 2_000  # samples that are looked at again on fresh points
+MAX_NUMBERS = 4_000_000_000
+#: Samples of each of the first blocks that are looked at again on fresh points.
+CHECKED, CHECKED_BLOCKS = 500, 4
 
 
 def counting(
-    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = 20_000, rng: Any = None, workers: Any = 1
-) -> dict[str, Any]:
-    """Estimate log P(A >= level) (A <= level for side 'lower') of a network by counting; a dict of TailResult fields."""
-    n = sample_count(samples)
+    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = None, target_error: Any = None, rng: Any = None,
+    workers: Any = 1, progress: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Estimate log P(A >= level) (A <= level for side 'lower') of a network by counting; a dict of TailResult fields.
+
+    As ``ldt.tails.montecarlo``, 20,000 samples by default.
+    """
     entropy = entropy_of(rng)
-    block = max(1, min(4096, BLOCK_NUMBERS // model.dimension))
-    sizes = [min(block, n - b * block) for b in range(-(-n // block))]
-    run, close = mapper(workers)
-    try:
-        work = partial(count, model=model, level=level, side=side, entropy=entropy, check=-(-CHECKED // len(sizes)))
-        parts = list(run(work, enumerate(sizes)))
-    finally:
-        close()
-    hits, checked, flips = (sum(p[i] for p in parts) for i in range(3))
-    found: dict[str, Any] = {"seed": entropy, "error_kind": "stderr", "cost": Cost(samples=n), **_proportion(hits, n)}
+    found = counted(
+        partial(count, model=model, level=level, side=side, entropy=entropy), np.zeros(3, dtype=np.int64), _answer,
+        samples=samples, target_error=target_error, default=20_000, most=MAX_NUMBERS // model.dimension,
+        what=f"{model.dimension} parameters", block=max(1, min(4096, BLOCK_NUMBERS // model.dimension)), workers=workers, progress=progress,
+    )  # fmt: skip
+    return {"seed": entropy, **found}
+
+
+def _answer(total: Any, n: int) -> dict[str, Any]:
+    hits, checked, flips = (int(x) for x in total)
+    found = proportion(hits, n)
     if checked and math.isfinite(found["logp"]):
         # Hits gained or lost on fresh points, per hit expected among those checked; one more, as none seen does not mean none.
         average = math.sqrt(flips + 1.0) / max(checked * hits / n, 1.0)
@@ -47,17 +51,17 @@ def counting(
     return found
 
 
-def count(task: tuple[int, int], *, model: Any, level: float, side: str, entropy: int, check: int) -> tuple[int, int, int]:
-    """(hits, samples looked at again, hits among them gained or lost on fresh points) of one block."""
+def count(task: tuple[int, int], *, model: Any, level: float, side: str, entropy: int) -> Any:
+    """[hits, samples looked at again, hits among them gained or lost on fresh points] of one block."""
     b, size = task
     random = block_generator(entropy, b)
     z = random.standard_normal((size, model.dimension))
     hit = _hits(model, z, level, side)
-    fine = model.refined(b)
+    fine = model.refined(b) if b < CHECKED_BLOCKS else None
     if fine is None:
-        return int(np.count_nonzero(hit)), 0, 0
-    again = _hits(fine, z[:check], level, side)
-    return int(np.count_nonzero(hit)), len(again), int(np.count_nonzero(again != hit[:check]))
+        return np.array([np.count_nonzero(hit), 0, 0])
+    again = _hits(fine, z[:CHECKED], level, side)
+    return np.array([np.count_nonzero(hit), len(again), np.count_nonzero(again != hit[:CHECKED])])
 
 
 def _hits(network: Any, z: Any, level: float, side: str) -> Any:

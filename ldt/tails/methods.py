@@ -19,6 +19,7 @@ from ldt.errors import ModelError
 from ldt.results import Plan
 
 SAMPLING = ("samples", "target_error", "rng", "workers", "progress")
+REPLICATES = ("replicates", "particles", "moves", "target_error", "rng", "workers", "progress")
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ FAMILIES: dict[str, Family] = {
     ),
     "network": Family(
         {
-            "splitting": Method("ldt.tails.splitting:splitting", ("replicates", "particles", "moves", "rng", "workers"), density=False),
-            "umbrella": Method("ldt.tails.umbrella:umbrella", ("replicates", "particles", "moves", "rng", "workers"), density=False),
+            "splitting": Method("ldt.tails.splitting:splitting", REPLICATES, density=False),
+            "umbrella": Method("ldt.tails.umbrella:umbrella", REPLICATES, density=False),
             "montecarlo": Method("ldt.tails.counting:counting", SAMPLING, density=False),
         },
         plan="ldt.tails.choose:choose_network",

@@ -9,7 +9,9 @@ Needs nothing of the model but draws, so it also holds where no tilt exists.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +42,7 @@ class MonteCarloDetail:
 
     def complement(self) -> dict[str, Any]:
         """The result's fields for the event that the samples without a hit are in."""
-        return {} if self.hits is None else {"status": "ok", "advice": "", **_proportion(self.samples - self.hits, self.samples)}
+        return {} if self.hits is None else {"status": "ok", "advice": "", **proportion(self.samples - self.hits, self.samples)}
 
 
 def draw_variances(model: Any, n: int, random: np.random.Generator) -> Any:
@@ -63,9 +65,9 @@ class _Block:
     entropy: int
 
 
-def block_hits(task: tuple[_Block, int, int]) -> int | LogSums:
+def block_hits(task: tuple[int, int], *, what: _Block) -> int | LogSums:
     """Hits among n samples of block b, or for the density the sums of their weights."""
-    what, b, n = task
+    b, n = task
     random = block_generator(what.entropy, b)
     v = draw_variances(what.model, n, random)
     if what.density:
@@ -82,35 +84,54 @@ def montecarlo(
     Sampling stops at an error of ``target_error`` nats, if given, or after ``samples`` (100,000; with an error asked, MAX_NEURONS
     neurons).
     """
+    entropy = entropy_of(rng)
+    found = counted(
+        partial(block_hits, what=_Block(model, level, density, entropy)), LogSums() if density else 0, _mean if density else proportion,
+        samples=samples, target_error=target_error, default=SAMPLES, most=MAX_NEURONS // model.width, what=f"{model.width:.3g} neurons",
+        block=max(1, min(65_536, BLOCK_NEURONS // model.width)), workers=workers, progress=progress,
+    )  # fmt: skip
+    return {"seed": entropy, **found}
+
+
+def counted(
+    work: Callable[[tuple[int, int]], Any], total: Any, answer: Callable[[Any, int], dict[str, Any]], *, samples: Any, target_error: Any,
+    default: int, most: int, what: str, block: int, workers: Any, progress: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """``answer(sum of work((b, n)) over blocks b of n samples, samples drawn)``: TailResult fields.
+
+    Sampling stops at the error asked for or after ``samples`` (``default``, or with an error asked ``most``, which is what can be drawn of
+    ``what``); Ctrl-C leaves the answer of the blocks that were finished.
+    """
     target = checked_target(target_error) if target_error is not None else 0.0
-    most = MAX_NEURONS // model.width
-    cap = sample_count(samples) if samples is not None else most if target else SAMPLES
+    cap = sample_count(samples) if samples is not None else most if target else min(default, most)
     if cap > most or cap < 2:
-        raise ModelError(f"samples: {cap} samples of {model.width:.3g} neurons are too many; at most {most} here")
+        raise ModelError(f"samples: {cap} samples of {what} are too many; at most {most} here")
     checked_progress(progress)
-    what = _Block(model, level, density, entropy_of(rng))
-    block = max(1, min(65_536, BLOCK_NEURONS // model.width))
-    total: Any = LogSums() if density else 0
     drawn = blocks = 0
     goal = min(cap, FIRST) if target else cap
     stopped = False
+
+    def now() -> dict[str, Any]:
+        if drawn < 2:
+            return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "no samples yet"}
+        return answer(total, drawn)
+
     run, close = mapper(workers)
     try:
         while drawn < goal:
-            tasks = [(what, blocks + i, min(block, goal - drawn - i * block)) for i in range(-(-(goal - drawn) // block))]
+            tasks = [(blocks + i, min(block, goal - drawn - i * block)) for i in range(-(-(goal - drawn) // block))]
             blocks += len(tasks)
-            for (_, _, n), part in zip(tasks, run(block_hits, tasks), strict=True):
+            for (_, n), part in zip(tasks, run(work, tasks), strict=True):
                 total, drawn = total + part, drawn + n  # one step: an interruption leaves whole blocks
                 if progress is not None:
-                    now = _answer(total, drawn)
-                    progress(drawn, _wanted(now["error"], drawn, target, cap), now["logp"], now["error"])
-            goal = _wanted(_answer(total, drawn)["error"], drawn, target, cap)
-            goal = min(goal, 8 * drawn)
+                    found = now()
+                    progress(drawn, _wanted(found["error"], drawn, target, cap), found["logp"], found["error"])
+            goal = min(_wanted(now()["error"], drawn, target, cap), 8 * drawn)
     except KeyboardInterrupt:
         stopped = True
     finally:
         close()
-    found = {"seed": what.entropy, "error_kind": "stderr", "cost": Cost(samples=drawn), **_answer(total, drawn)}
+    found = {"error_kind": "stderr", "cost": Cost(samples=drawn), **now()}
     if target and found["error"] > target and found.get("status", "ok") == "ok":
         found |= {"status": "warning", "advice": f"the error asked for ({target:g}) needs more samples; pass samples=, or use 'importance'"}
     return interrupted(found, drawn) if stopped else found
@@ -125,13 +146,7 @@ def _wanted(error: float, drawn: int, target: float, cap: int) -> int:
     return int(min(cap, 1.05 * drawn * (error / target) ** 2 + 2)) if math.isfinite(error) else cap
 
 
-def _answer(total: Any, drawn: int) -> dict[str, Any]:
-    if drawn < 2:
-        return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "no samples yet"}
-    return _mean(total) if isinstance(total, LogSums) else _proportion(total, drawn)
-
-
-def _mean(sums: LogSums) -> dict[str, Any]:
+def _mean(sums: LogSums, _: int) -> dict[str, Any]:
     logp, error = sums.log_mean(), math.sqrt(sums.relative_variance() / sums.n)
     if logp == -math.inf:
         return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "every weight is 0; use 'importance' or 'exact'"}
@@ -173,7 +188,8 @@ def midp_interval(hits: int, n: int, miss: float = 0.05) -> tuple[float, float]:
     return end(half, *ends[0]), end(1.0 - half, *ends[1])
 
 
-def _proportion(hits: int, n: int) -> dict[str, Any]:
+def proportion(hits: int, n: int) -> dict[str, Any]:
+    """TailResult fields of a probability from ``hits`` in n samples."""
     from scipy.special import betaincinv
 
     low, high = midp_interval(hits, n)

@@ -14,17 +14,58 @@ itself would be carried by the largest of R draws once v > 1, and the mean of lo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ldt.numerics.workers import checked_progress, checked_target, interrupted, mapper
+
 Array = NDArray[np.float64]
+
+#: With an error asked for, at most this many times the replicates are run.
+MOST = 16
 
 #: Beyond this spread of log p the correction v/2 leans on the normal form.
 SPREAD = 1.0
 #: Share of the variance of the number of specialised units that lies between replicates, beyond which they sit in different states.
 DIVIDED = 0.3
+
+
+def repeated(
+    work: Callable[[int], Any], answer: Callable[[list[Any]], dict[str, Any]], replicates: int, *, target_error: Any, workers: Any,
+    progress: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """``answer`` of the replicates ``work(0), work(1), ...``: ``replicates`` of them, and with ``target_error`` (nats) as many again, up to
+    MOST times as many, until the error is that small.  Ctrl-C leaves the answer of those that were finished."""
+    target = checked_target(target_error) if target_error is not None else 0.0
+    checked_progress(progress)
+    parts: list[Any] = []
+    goal, stopped = replicates, False
+    run, close = mapper(workers)
+    try:
+        while len(parts) < goal:
+            for part in run(work, range(len(parts), goal)):
+                parts.append(part)
+                if progress is not None:
+                    now = answer(parts) if len(parts) > 1 else {"logp": math.nan, "error": math.inf}
+                    progress(len(parts), goal, now["logp"], now["error"])
+            found = answer(parts)
+            if target and math.isfinite(found["logp"]) and found["error"] > target:
+                need = math.ceil(1.1 * len(parts) * (found["error"] / target) ** 2)
+                goal = min(max(need, len(parts) + 1), 2 * len(parts), MOST * replicates)
+    except KeyboardInterrupt:
+        stopped = True
+    finally:
+        close()
+    if stopped and len(parts) < 2:
+        none = {"logp": math.nan, "error": math.inf, "error_kind": "stderr", "status": "failed", "advice": "fewer than two replicates"}
+        return interrupted(none, len(parts), "replicates")
+    found = answer(parts)
+    if target and found["error"] > target and found.get("status", "ok") == "ok":
+        found |= {"status": "warning", "advice": f"the error asked for ({target:g}) needs more replicates, particles or moves"}
+    return interrupted(found, len(parts), "replicates") if stopped else found
 
 
 def combined(logs: Array, *, lognormal: bool) -> tuple[float, float]:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from ldt.models.networks.base import Mirrored, Network, field_integer
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.numerics.workers import mapper
 from ldt.results import Cost, jsonable
 from ldt.tails.averages import refine
 from ldt.tails.climb import climb, systematic
-from ldt.tails.replicates import combined, doubts, specialised_counts
+from ldt.tails.replicates import combined, doubts, repeated, specialised_counts
 
 Array = NDArray[np.float64]
 
@@ -82,7 +81,7 @@ class Replicate:
 
 def splitting(
     model: Any, level: float, *, density: bool = False, side: str = "upper", replicates: Any = 8, particles: Any = 400, moves: Any = 6,
-    rng: Any = None, workers: Any = 1,
+    target_error: Any = None, rng: Any = None, workers: Any = 1, progress: Any = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) of a network by splitting; a dict of TailResult fields.
 
@@ -94,6 +93,9 @@ def splitting(
         Chains a climb, 2 to 1e6.
     moves : int
         Sweeps over all units at every level, 1 to 1e5.
+    target_error : float, optional
+        Replicates are added, up to 16 times as many, until the error is this small (nats).
+    progress : callable of (done, total, logp, error), optional
     """
     count = field_integer("replicates", replicates, 2, 1000)
     n = field_integer("particles", particles, 2, 10**6)
@@ -101,12 +103,8 @@ def splitting(
     entropy = entropy_of(rng)
     target = level if side == "upper" else -level
     work = partial(replicate, network=oriented(model, side), level=target, particles=n, moves=sweeps, entropy=entropy)
-    run, close = mapper(workers)
-    try:
-        parts = list(run(work, range(count)))
-    finally:
-        close()
-    return summarise(parts, n, entropy, lognormal=True, negative=side == "lower")
+    answer = partial(summarise, particles=n, entropy=entropy, lognormal=True, negative=side == "lower")
+    return repeated(work, answer, count, target_error=target_error, workers=workers, progress=progress)
 
 
 def replicate(r: int, *, network: Network, level: float, particles: int, moves: int, entropy: int) -> Replicate:
@@ -187,7 +185,7 @@ def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal
 
 def _pooled(parts: list[Replicate], logs: Array, entropy: int) -> tuple[Array, Array]:
     """At most ``KEPT`` networks of all replicates, each replicate in proportion to its p."""
-    random = block_generator(entropy, len(parts))
+    random = block_generator(entropy, 0, 1)  # a stream that no replicate has
     share = np.repeat(np.exp(logs - np.max(logs)) / [len(p.scores) for p in parts], [len(p.scores) for p in parts])
     total = np.cumsum(share)
     size = min(KEPT, len(share))

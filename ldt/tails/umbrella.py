@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from ldt.errors import MethodError
 from ldt.models.networks.base import Network, State, field_integer
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.numerics.workers import mapper
 from ldt.tails.climb import climb, rank_correlation
+from ldt.tails.replicates import repeated
 from ldt.tails.splitting import Replicate, finished, oriented, summarise
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ MAX_SAMPLES = 30_000  # that MBAR sees
 
 def umbrella(
     model: Any, level: float, *, density: bool = False, side: str = "upper", replicates: Any = 4, particles: Any = 100, moves: Any = 30,
-    rng: Any = None, workers: Any = 1,
+    target_error: Any = None, rng: Any = None, workers: Any = 1, progress: Any = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) of a network by umbrella sampling and MBAR; a dict of TailResult fields.
 
@@ -47,6 +47,9 @@ def umbrella(
         Chains a level, 2 to 1e5.
     moves : int
         Sweeps over all units, 3 to 1e6; neighbours exchange chains after each.
+    target_error : float, optional
+        Replicates are added, up to 16 times as many, until the error is this small (nats).
+    progress : callable of (done, total, logp, error), optional
     """
     load_mbar()
     count = field_integer("replicates", replicates, 2, 1000)
@@ -55,12 +58,8 @@ def umbrella(
     entropy = entropy_of(rng)
     target = level if side == "upper" else -level
     work = partial(ladder, network=oriented(model, side), level=target, walkers=n, sweeps=sweeps, entropy=entropy)
-    run, close = mapper(workers)
-    try:
-        parts = list(run(work, range(count)))
-    finally:
-        close()
-    return summarise(parts, 10 * n, entropy, lognormal=False, negative=side == "lower")
+    answer = partial(summarise, particles=10 * n, entropy=entropy, lognormal=False, negative=side == "lower")
+    return repeated(work, answer, count, target_error=target_error, workers=workers, progress=progress)
 
 
 def load_mbar() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp
 from problems import KNOWN_LIMITS, PROBLEMS, Problem, problems, reference_rows
+from scipy import integrate, special
 
 import ldt
 
@@ -183,6 +185,43 @@ def test_density_at_zero(width: int) -> None:
         value = mp.quad(integrand, [spread + x for x in range(-36, 24, 3)])
     found = ldt.logpdf(ldt.AlignmentSum(width, 10), 0.0, method="exact")
     assert abs(found.logp - math.log(float(value) / math.pi)) < 1e-8
+
+
+# -- an unbounded overlap, whose whole law has its saddle within exp(-d/3) of the end of the tilts -------------------------------
+
+
+@pytest.mark.parametrize(
+    ("width", "dim", "spreads"),
+    [
+        (4, 77, 3.6), (20, 200, 2.0), (20, 200, 6.0), (200, 50, 12.0),
+        *(pytest.param(*row, marks=pytest.mark.slow) for row in [(20, 200, 30.0), (2, 40, 1.0), (2, 40, 20.0), (3, 1000, 10.0)]),
+    ],
+)  # fmt: skip
+def test_unbounded_overlap_against_the_twin(width: int, dim: int, spreads: float) -> None:
+    model = ldt.AlignmentSum(width, dim, activation="relu", target=2, c="raw")
+    level = spreads * math.sqrt(model.variance)
+    truth, gap = twins.tail(twins.Twin(width, dim, twins.relu_raw({2: 1.0})), level, goal=1e-13)
+    result = ldt.tail(model, level, method="exact")
+    assert close(result.logp, float(truth))
+    assert abs(truth - mp.mpf(result.logp)) <= result.error + gap
+
+
+@pytest.mark.parametrize("dim", [15, 60, 300])
+@pytest.mark.parametrize("spreads", [0.3, 3.0, 50.0])
+def test_one_neuron_with_an_unbounded_overlap(dim: int, spreads: float) -> None:
+    """N = 1: P = E Phi(-alpha/g), g = w^2/sqrt(2 pi (1 + w^2)), one real integral."""
+    model = ldt.AlignmentSum(1, dim, activation="relu", target=2, c="raw")
+    level = spreads * math.sqrt(model.variance)
+
+    def integrand(z: float) -> float:
+        ratio = level * math.sqrt(2.0 * math.pi * (1.0 + z * z / dim)) * dim / (z * z)
+        return 2.0 * math.exp(-0.5 * z * z + special.log_ndtr(-ratio)) / math.sqrt(2.0 * math.pi)
+
+    pieces = itertools.pairwise([1e-3, 1, 2, 4, 6, 8, 10, 13, 20, 40])
+    value = sum(integrate.quad(integrand, lo, hi, epsabs=0.0, epsrel=1e-13, limit=200)[0] for lo, hi in pieces)
+    result = ldt.tail(model, level, method="exact")
+    assert abs(math.log(value) - result.logp) <= result.error
+    assert result.error <= 1e-10 * max(1.0, abs(result.logp))
 
 
 # -- anywhere ------------------------------------------------------------------------------------------------------------------

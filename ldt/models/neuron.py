@@ -319,7 +319,8 @@ class NeuronLaw:
         return min(end, 0.9 * Q_MAX) if self.g_error > EPS else end
 
     def _reach(self, theta: float) -> float:
-        """Where the tilted density has fallen by exp(-DROP) from its last maximum, however low that one is.
+        """Where the tilted density has fallen by exp(-DROP) from its last maximum, however low that one is: of the density of x or, for
+        an overlap that is linear far out, of log x (near the end of its tilts a wide plateau there is a well as much as a peak is).
 
         NoTiltError if it has not within MAX_REACH standard deviations.
         """
@@ -328,14 +329,16 @@ class NeuronLaw:
         lw, gg = self.atoms(x, theta)
         with np.errstate(over="ignore"):
             density = np.max(lw + theta * gg, axis=1)
+        if self.theta_max < math.inf:
+            density = density + np.log(x / x[0])
         rising = np.flatnonzero(density[1:] >= density[:-1])
         last = int(rising[-1]) + 1 if len(rising) else 0
         top = float(density[last]) if last else max(float(density[0]), 0.0)
         beyond = np.flatnonzero(density[last:] < top - DROP)
         if not len(beyond):
             raise NoTiltError(
-                f"level: the tilt that it needs reaches beyond |w| = {end:.3g}: too high a level, or one neuron with an unbounded overlap"
-                " carries it; only method='montecarlo' applies"
+                f"level: the tilt that it needs reaches beyond |w| = {end:.3g}: too high a level, or a neuron with an unbounded overlap"
+                " carries it; method='montecarlo' applies"
             )
         return max(14.0 * self.scale, float(x[last + beyond[0]]))
 

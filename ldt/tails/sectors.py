@@ -11,6 +11,9 @@ neurons, and the weights of the sectors in P are its law given the event.
 The first cut is at the barrier of the tilted density of the whole law.  That is enough when the specialised well is convex (levels
 at which a neuron sits at w ~ sqrt 3 or beyond).  At lower levels one neuron's own rate is concave in alpha, so that a sector's tilt again
 has two wells; it is then cut again at the valley between them (``refine``), until every sector that matters is unimodal.
+
+With an overlap that is linear far out the whole law's saddle may be out of reach; the first cut is then at the valley before the far
+well at a tilt near the end of the range (``_far_start``).
 """
 
 from __future__ import annotations
@@ -363,18 +366,47 @@ def rounding(sector: Sector, level: float) -> float:
 
 def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
     """The law in sectors at level > 0; ``variant`` 1 uses another cut and other nodes: a free error estimate."""
-    whole, rough = chernoff(model, level)
+    order, shift = (13, 0.93) if variant else (16, 1.0)
+    try:
+        whole, rough = chernoff(model, level)
+    except NoTiltError:
+        far = _far_start(model, level, shift)
+        if far is None:
+            raise
+        cut, rough, s = far
+        return build(model, level, (cut,), rough, s, (1,), order)
     theta = model.variance_scale * whole.s**2
     x, density = tilted_density(theta, rough)
     deepest = deepest_valley(x, density, 0.05)
-    order = 13 if variant else 16
     if deepest is None:
         return build(model, level, (), rough, whole.s, (), order)
-    cut = float(x[deepest[1]]) * (0.93 if variant else 1.0)
+    cut = float(x[deepest[1]]) * shift
     tilted = rough.lw + theta * rough.gg
     mass = np.exp(tilted - tilted.max())
     share = float(np.sum(mass[rough.x >= cut]) / np.sum(mass))
     return build(model, level, (cut,), rough, whole.s, (round(model.width * share),), order)
+
+
+def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, float] | None:
+    """(cut, rough nodes, s) to start from where the whole law's tilt is out of reach; None where that does not help.
+
+    An overlap that is linear far out has a far well of weight about exp(-b) (b = d/(2 sigma_w^2)) that reaches |w| ~ (theta_max -
+    theta)^(-1/2): before it tells in the whole law, theta is within about exp(-2 b/3) of theta_max.  One neuron known to be beyond a
+    cut reaches the level at an ordinary tilt, and a law with none beyond it has every tilt.
+    """
+    law, kappa = model.neuron, model.variance_scale
+    if law.theta_max == math.inf:
+        return None
+    for halvings in range(1, 40):
+        theta = law.theta_max * (1.0 - 0.5**halvings)
+        rough, s = law.rough(theta), math.sqrt(theta / kappa)
+        x, density = tilted_density(theta, rough)
+        deepest = deepest_valley(x, density, 0.05)
+        if deepest is not None:
+            cut = float(x[deepest[1]]) * shift
+            if sector_cgf(s, *Bins(model, rough, (cut,)).arguments((1,)))[1] > level:
+                return cut, rough, s
+    return None
 
 
 def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int) -> Nodes:

@@ -128,7 +128,7 @@ def _standard(dist: Any, shapes: tuple[float, ...]) -> Law:
         return Atoms.of(dist.xk, dist.pk)
     if dist.name in CLOSED:
         return CLOSED[dist.name](*shapes)
-    support = tuple(float(v) for v in dist.support(*shapes))
+    support = (float(dist.support(*shapes)[0]), float(dist.support(*shapes)[1]))
     ends = tilt_ends(dist, shapes, support)
     if hasattr(dist, "logpmf"):
         return IntegerLaw(dist, shapes, support, ends)

@@ -66,8 +66,8 @@ class Law:
         return 0.5 * room if room < INF else scale
 
     def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
-        """(K(s) - s E X, K'(s), K''(s), K''', K'''') at real s in ``tilt_range``: Cauchy's integral on a circle of 32 points."""
-        r, m = self.radius(s), 32
+        """(K(s) - s E X, K'(s), K''(s), K''', K'''') at real s in ``tilt_range``: Cauchy's integral on a circle of 64 points."""
+        r, m = self.radius(s), 64
         turn = np.exp(2j * np.pi * np.arange(m) / m)
         values = np.asarray(self.centred(s + r * turn))
         here = float(np.real(self.centred(np.array([s]))[0]))
@@ -119,10 +119,17 @@ def _summed(draw: Callable[[Any], Any], n: int, size: int, piece: int = 1_000_00
 class Affine(Law):
     """shift + weight X, weight of either sign and not 0."""
 
+    base: Law
+    weight: float
+    shift: float
+
     def __init__(self, base: Law, weight: float, shift: float = 0.0, name: str = "") -> None:
+        inner: Law = base
         if isinstance(base, Affine):
-            base, weight, shift = base.base, weight * base.weight, shift + weight * base.shift
-        self.base, self.weight, self.shift = base, float(weight), float(shift)
+            inner, outer_weight, outer_shift = base.base, weight, shift
+            weight, shift = outer_weight * base.weight, outer_shift + outer_weight * base.shift
+        self.base = base = inner
+        self.weight, self.shift = float(weight), float(shift)
         if not math.isfinite(self.weight) or self.weight == 0.0 or not math.isfinite(self.shift):
             raise ModelError(f"law: weight and shift must be finite and the weight not 0, got {weight!r}, {shift!r}")
         self.name = name or f"{self.shift:g} + {self.weight:g} * {base.name}"

@@ -89,25 +89,3 @@ def log_moment_complex(tr: float, ti: float, lw: Array, gg: Array, deficit: floa
         re += a * math.cos(b)
         im += a * math.sin(b)
     return top + 0.5 * math.log(re * re + im * im), math.atan2(im, re)
-
-
-@compiled
-def ratio_along(t: Array, y: Array, w: Array) -> tuple[Array, Array]:
-    """Real and imaginary part of sum_j w_j (exp(i t y_j) - 1) for an array t, accurate relative to the sum where the mean of y is 0."""
-    m, n = t.size, y.size
-    real, imag = np.empty(m), np.empty(m)
-    for k in range(m):
-        a = 0.0
-        b = 0.0
-        for j in range(n):
-            z = t[k] * y[j]
-            h = math.sin(0.5 * z)
-            a -= 2.0 * w[j] * h * h
-            if abs(z) < 0.2:  # sin z - z: the sum of w_j z_j is 0 up to rounding
-                q = z * z
-                b += w[j] * z * q * (-1.0 / 6.0 + q * (1.0 / 120.0 - q * (1.0 / 5040.0 - q * (1.0 / 362880.0 - q / 39916800.0))))
-            else:
-                b += w[j] * (math.sin(z) - z)
-        real[k] = a
-        imag[k] = b
-    return real, imag

@@ -67,6 +67,9 @@ class Gamma(Law):
     def __init__(self, a: float) -> None:
         self.a, self.mean, self.var, self.name = a, a, a, f"gamma({a:g})"
 
+    def cgf(self, s: Any) -> Any:
+        return -self.a * special.log1p(-s)
+
     def centred(self, s: Any) -> Any:
         return -self.a * log1pmx(-s)
 
@@ -90,6 +93,9 @@ class NoncentralChi2(Law):
     def __init__(self, df: float, nc: float) -> None:
         self.df, self.nc, self.mean, self.var = df, nc, df + nc, 2.0 * df + 4.0 * nc
         self.name = f"ncx2({df:g}, {nc:g})"
+
+    def cgf(self, s: Any) -> Any:
+        return -0.5 * self.df * special.log1p(-2.0 * s) + self.nc * s / (1.0 - 2.0 * s)
 
     def centred(self, s: Any) -> Any:
         return -0.5 * self.df * log1pmx(-2.0 * s) + self.nc * 2.0 * s * s / (1.0 - 2.0 * s)
@@ -120,6 +126,9 @@ class AsymmetricLaplace(Law):
         self.up, self.down, self.mean, self.var = up, down, up - down, up * up + down * down
         self.tilt_range, self.name = (-1.0 / down, 1.0 / up), name or f"asymmetric Laplace({up:g}, {down:g})"
 
+    def cgf(self, s: Any) -> Any:
+        return -special.log1p(-self.up * s) - special.log1p(self.down * s)
+
     def centred(self, s: Any) -> Any:
         return -log1pmx(-self.up * s) - log1pmx(self.down * s)
 
@@ -141,6 +150,9 @@ class InverseGaussian(Law):
     def __init__(self, mu: float, lam: float = 1.0) -> None:
         self.mu, self.lam, self.mean, self.var = mu, lam, mu, mu**3 / lam
         self.tilt_range, self.name = (-INF, lam / (2.0 * mu * mu)), f"invgauss({mu:g}, lambda={lam:g})"
+
+    def cgf(self, s: Any) -> Any:
+        return 2.0 * self.mu * s / (1.0 + np.sqrt(1.0 - 2.0 * self.mu * self.mu * s / self.lam))
 
     def centred(self, s: Any) -> Any:
         z = self.mu * self.mu * np.asarray(s) / self.lam
@@ -189,6 +201,9 @@ class ExponentialNormal(Law):
     def __init__(self, k: float) -> None:
         self.k, self.mean, self.var, self.tilt_range, self.name = k, k, 1.0 + k * k, (-INF, 1.0 / k), f"exponnorm({k:g})"
 
+    def cgf(self, s: Any) -> Any:
+        return 0.5 * s * s - special.log1p(-self.k * s)
+
     def centred(self, s: Any) -> Any:
         return 0.5 * s * s - log1pmx(-self.k * s)
 
@@ -211,6 +226,9 @@ class VarianceGamma(Law):
         self.a, self.up, self.down = a, up, down
         self.mean, self.var = a * (up - down), a * (up * up + down * down)
         self.tilt_range, self.name = (-1.0 / down, 1.0 / up), f"variance gamma({a:g}, {up:g}, {down:g})"
+
+    def cgf(self, s: Any) -> Any:
+        return -self.a * (special.log1p(-self.up * s) + special.log1p(self.down * s))
 
     def centred(self, s: Any) -> Any:
         return -self.a * (log1pmx(-self.up * s) + log1pmx(self.down * s))
@@ -298,6 +316,9 @@ class Poisson(Law):
     def __init__(self, lam: float) -> None:
         self.lam, self.mean, self.var, self.name = lam, lam, lam, f"poisson({lam:g})"
 
+    def cgf(self, s: Any) -> Any:
+        return self.lam * special.expm1(s)
+
     def centred(self, s: Any) -> Any:
         return self.lam * (special.expm1(s) - s)
 
@@ -323,7 +344,7 @@ class Binomial(Law):
 
     def centred(self, s: Any) -> Any:
         s = np.atleast_1d(np.asarray(s))
-        right = np.real(s) > 0.0  # from the side that does not overflow
+        right = np.real(s) > math.log1p(-self.p) - math.log(self.p)  # from the side that does not overflow
         p, y = np.where(right, 1.0 - self.p, self.p), np.where(right, -s, s)
         return self.n * (special.log1p(p * special.expm1(y)) - p * y)
 

@@ -11,6 +11,7 @@ an atom where N = 0.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +23,20 @@ from ldt.models.laws import INF, Affine, Constant, Law, Range
 
 Part = tuple[Law, int]
 EPS = 2.0**-52
+
+
+@dataclass(frozen=True)
+class Frame:
+    """K_S(s) - s x as ``cgf(s) - s excess``; ``scale`` its value at s0 (products and sums exact), ``size`` that of its terms."""
+
+    cgf: Any
+    excess: float
+    scale: float
+    size: float
+
+
+def _scaled_cgf(base: Law, weight: float) -> Any:
+    return lambda s: base.cgf(weight * s)
 
 
 class Sum:
@@ -101,19 +116,37 @@ class Sum:
             total = total + n * law.centred(s)
         return total
 
-    def chernoff(self, s: float, x: float) -> float:
-        """K_S(s) - s x at real s: products and sums exact, so that only the rounding of each K_j is left."""
-        here = np.array([float(s)])
-        terms = [Fraction(n) * Fraction(float(np.real(law.centred(here)[0]))) for law, n in self.parts]
-        return float(sum(terms, -Fraction(s) * (Fraction(x) - self._exact_mean)))
+    def frame(self, s0: float, x: float) -> Frame:
+        """K_S(s) - s x near s0, split so that little cancels: each law about its mean for small tilts, about its shift for large ones."""
+        terms: list[tuple[int, Any]] = []
+        pivot = Fraction(self._constant)
+        scale = Fraction(0)
+        size = 0.0
+        here = np.array([float(s0)])
+        for law, n in self.parts:
+            base, weight, shift = (law.base, law.weight, law.shift) if isinstance(law, Affine) else (law, 1.0, 0.0)
+            if abs(s0 * weight * base.mean) < 0.3 or type(base).cgf is Law.cgf:
+                own, about = law.centred, Fraction(law.mean)
+            else:
+                own, about = _scaled_cgf(base, weight), Fraction(shift)
+            value = float(np.real(np.atleast_1d(own(here))[0]))
+            terms.append((n, own))
+            pivot += n * about
+            scale += n * Fraction(value)
+            size += n * abs(value)
+        excess = Fraction(x) - pivot
+        scale -= Fraction(float(s0)) * excess
 
-    def size(self, s: float) -> float:
-        """sum_j n_j |K_j(s) - s E X_j|: what rounding errors are relative to."""
-        here = np.array([s])
-        return float(sum(n * abs(float(np.real(law.centred(here)[0]))) for law, n in self.parts))
+        def cgf(s: Any) -> Any:
+            total = 0.0 * s
+            for n, own in terms:
+                total = total + n * own(s)
+            return total
+
+        return Frame(cgf, float(excess), float(scale), size + abs(s0 * float(excess)))
 
     def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
-        """(K - s E S, K', K'', K''', K'''') at real s."""
+        """K - s E S and the first four derivatives of K at real s."""
         found = [(n, law.cumulants(s)) for law, n in self.parts]
         k0, k1, k2, k3, k4 = (math.fsum(n * k[i] for n, k in found) for i in range(5))
         return k0, k1 + self._constant, k2, k3, k4

@@ -163,17 +163,17 @@ def _tilted_atoms(model: Sum, discrete: Sum, x: float, side: str, density: bool)
     m = math.ceil(left + right) + 8
     if not m <= 1 << 22:
         return None
-    t = s + 2j * math.pi / m * np.arange(m)
-    base = float(np.real(scaled.centred(np.array([s + 0j]))[0]))
+    turn = 2j * math.pi / m * np.arange(m)
     j = centre + (np.arange(m) - m // 2)
-    phase = np.exp(scaled.centred(t) - base - (t - s) * scaled.excess(float(j[0])))
-    tilted = np.real(np.fft.fft(phase)) / m  # P_s(J = j[0] + i)
+    frame = scaled.frame(s, float(j[0]))
+    base = frame.cgf(np.array([s + 0j]))[0]
+    tilted = np.real(np.fft.fft(np.exp(frame.cgf(s + turn) - base - turn * frame.excess))) / m  # P_s(J = j[0] + i)
     keep = (tilted > 4e-17) & (j >= scaled.support[0]) & (j <= scaled.support[1])
     keep &= np.log(np.maximum(tilted, 1e-300)) > NEGLIGIBLE
     if np.count_nonzero(keep) > MAX_CONDITIONED:
         return None
     j, tilted = j[keep], tilted[keep]
-    logp = np.log(tilted) + base - s * np.array([scaled.excess(float(i)) for i in j])
-    chernoff = float(np.real(model.centred(np.array([s0]))[0])) - s0 * model.excess(x)
+    logp = np.log(tilted) + frame.scale - s * (j - (centre - m // 2))
+    chernoff = model.frame(s0, x).scale
     scale = -0.5 * math.log(model.cumulants(s0)[2]) if density and s0 else 0.0
-    return scaled.offset + scaled.span * j, logp, math.log(len(t) * EPS) + chernoff + scale
+    return scaled.offset + scaled.span * j, logp, math.log(m * EPS) + chernoff + scale

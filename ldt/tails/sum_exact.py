@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
-from ldt.models.sums import Sum
+from ldt.models.sums import Frame, Sum
 from ldt.numerics.inversion import EPS, Inverted, bent, periodic, straight
 from ldt.numerics.special import log1mexp
 from ldt.results import Cost
@@ -31,7 +31,6 @@ LOG_HALF = -math.log(2.0)
 FLOOR = 2e-14
 MAX_LATTICE_NODES = 1 << 24
 MAX_NODES = 1 << 17
-TARGET = 2e-12
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def _conditioning(model: Sum, s0: float, x: float) -> float:
     for law, n in model.parts:
         defect = getattr(getattr(law, "base", law), "defect", 0.0)
         laws += n * max(defect, EPS if defect else 0.0) * min(1.0, abs(s0) * math.sqrt(law.var) if math.isfinite(law.var) else 1.0)
-    return EPS * (2.0 * model.size(s0) + 2.0 * abs(s0 * model.excess(x)) + abs(s0) * abs(x)) + laws
+    return EPS * (2.0 * model.frame(s0, x).size + abs(s0) * abs(x)) + laws
 
 
 def _tail(model: Sum, x: float, side: str) -> Value:
@@ -196,29 +195,31 @@ def _density(model: Sum, x: float) -> Value:
 
 def _inverted(model: Sum, x: float, s0: float, density: bool) -> Value:
     """Twice along the path that fits."""
-    excess, conditioning = model.excess(x), _conditioning(model, s0, x)
+    conditioning = _conditioning(model, s0, x)
     what = f"{model.name} at {x:g}"
     taken = _taken_out(model, x)
     atom = None if taken is None else (taken[1], taken[0] - x)
     with np.errstate(over="ignore"):
         if model.continuation == "cut":
-            first, second, step = None, None, 0.1
+            first, second, step = None, None, 0.05
             for _ in range(4):
-                first = _along_bend(model, x, excess, s0, 0.5, step, density, atom)
+                first = _along_bend(model, x, s0, 0.6, step, density, atom)
                 other = _moved(model, s0, density)
-                second = _along_bend(model, x, excess, other, 0.35, step / 1.31, density, atom)
-                if abs(first.log_value - second.log_value) + first.noise + second.noise <= max(TARGET, 4.0 * conditioning):
+                second = _along_bend(model, x, other, 0.45, step / 1.31, density, atom)
+                if abs(first.log_value - second.log_value) + first.noise + second.noise <= max(1e-13, 4.0 * conditioning):
                     break
                 step *= 0.5
             assert first is not None and second is not None
             return _judged(first, second, conditioning, "bent", s0, what)
         left, right = reach(model, x, s0, density=density)
         step = 2.0 * math.pi / (left + right)
-        first = straight(model.centred, excess, s0, model.chernoff(s0, x), step, density, MAX_NODES, atom)
+        frame = model.frame(s0, x)
+        first = straight(frame.cgf, frame.excess, s0, frame.scale, step, density, MAX_NODES, atom)
         other = _moved(model, s0, density)
         left, right = reach(model, x, other, density=density)
         step = 2.0 * math.pi / (left + right) / 1.31
-        second = straight(model.centred, excess, other, model.chernoff(other, x), step, density, MAX_NODES, atom)
+        frame = model.frame(other, x)
+        second = straight(frame.cgf, frame.excess, other, frame.scale, step, density, MAX_NODES, atom)
         return _judged(first, second, conditioning, "straight", s0, what)
 
 
@@ -230,12 +231,13 @@ def _moved(model: Sum, s0: float, density: bool) -> float:
 
 
 def _along_bend(
-    model: Sum, x: float, excess: float, s0: float, slope: float, step: float, density: bool, atom: tuple[float, float] | None
+    model: Sum, x: float, s0: float, slope: float, step: float, density: bool, atom: tuple[float, float] | None
 ) -> Inverted:
     curvature = derivatives(model, s0)[2] + (0.0 if density else s0**-2.0)
     width = min(1.0 / math.sqrt(curvature), *(0.9 * abs(e - s0) for e in model.tilt_range))
     side = float(np.sign(x - model.drift))
-    return bent(model.centred, excess, s0, model.chernoff(s0, x), width, side * slope, step, density, atom)
+    frame = model.frame(s0, x)
+    return bent(frame.cgf, frame.excess, s0, frame.scale, width, side * slope, step, density, atom)
 
 
 # -- lattices ----------------------------------------------------------------------------------------------------------------
@@ -253,18 +255,13 @@ class _Scaled:
         self.lattice = (1.0, 0.0)
         self.light, self.check_light = model.light, model.check_light
 
-    def centred(self, s: Any) -> Any:
-        return self.model.centred(np.asarray(s) / self.span)
+    def frame(self, s0: float, j: float) -> Frame:
+        inner = self.model.frame(s0 / self.span, self.offset + self.span * j)
+        return Frame(lambda s: inner.cgf(s / self.span), inner.excess / self.span, inner.scale, inner.size)
 
     def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
         k, w = self.model.cumulants(s / self.span), self.span
         return k[0], (k[1] - self.offset) / w, k[2] / w**2, k[3] / w**3, k[4] / w**4
-
-    def chernoff(self, s: float, j: float) -> float:
-        return self.model.chernoff(s / self.span, self.offset + self.span * j)
-
-    def excess(self, j: float) -> float:
-        return self.model.excess(self.offset + self.span * j) / self.span
 
 
 def lattice_index(model: Sum, x: float) -> tuple[int, bool]:
@@ -311,7 +308,8 @@ def _periodic(scaled: Any, k: int, s0: float, density: bool) -> Value:
             raise MethodError(
                 f"method: 'exact' needs {m:.1e} nodes, because the sum spreads over that many lattice points; use method='saddlepoint'"
             )
-        found.append(periodic(scaled.centred, scaled.excess(k), s, scaled.chernoff(s, k), m, density))
+        frame = scaled.frame(s, k)
+        found.append(periodic(frame.cgf, frame.excess, s, frame.scale, m, density))
     conditioning = _conditioning(scaled.model, s0 / scaled.span, scaled.offset + scaled.span * k)
     return _judged(found[0], found[1], conditioning, "periodic", s0 / scaled.span, f"{scaled.model.name}, lattice point {k}")
 

@@ -63,7 +63,6 @@ def root(slope: Callable[[float], float], end: float, scale: float, cap: float, 
         if high - low < tol or f_low == f_high:
             break
         middle = 0.5 * (low + high) if i % 3 == 2 else high - f_high * (high - low) / (f_high - f_low)
-        middle = min(max(middle, low + 0.01 * (high - low)), high - 0.01 * (high - low)) if tol > 1e-6 else middle
         if not low < middle < high:
             middle = 0.5 * (low + high)
             if not low < middle < high:
@@ -88,17 +87,22 @@ def saddle(model: Sum, x: float, side: str, *, pole: bool, tol: float = 1e-2) ->
     def slope(r: float) -> float:
         return sign * (derivatives(model, sign * r)[1] - x) - (1.0 / r if pole else 0.0)
 
-    return sign * root(slope, end, unit(model), cap, tol)
+    s0 = sign * root(slope, end, unit(model), cap, tol)
+    if tol > 1e-6:  # to a twentieth of the tilted law's width, however narrow
+        wide = 0.05 / (abs(s0) * math.sqrt(derivatives(model, s0)[2] + (s0**-2.0 if pole else 0.0)))
+        if wide < tol:
+            s0 = sign * root(slope, end, unit(model), cap, max(wide, 1e-12))
+    return s0
 
 
 def reach(model: Sum, x: float, s0: float, *, density: bool) -> tuple[float, float]:
     """(left, right): distances from x beyond which the tilted law has probability below e^-42, by Chernoff's bound."""
-    excess = model.excess(x)
+    frame = model.frame(s0, x)
 
     def phi(s: float) -> float:
         with np.errstate(all="ignore"):
             try:
-                value = float(np.real(model.centred(np.array([s]))[0])) - s * excess
+                value = float(np.real(frame.cgf(np.array([s]))[0])) - s * frame.excess
             except (OverflowError, LdtError):
                 return math.inf
         return value if density else value - math.log(abs(s))

@@ -37,10 +37,16 @@ if TYPE_CHECKING:
     from ldt.patterns.geometric import numeric_table as numeric_table
     from ldt.patterns.phases import phases as phases
     from ldt.patterns.variational import variational as variational
+    from ldt.models.law_text import parse_law as parse_law
+    from ldt.models.laws import CgfLaw as CgfLaw
     from ldt.results import Cost as Cost
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult
     from ldt.results import TailResult as TailResult
+    from ldt.sums import CompoundSum as CompoundSum
+    from ldt.sums import EmpiricalSum as EmpiricalSum
+    from ldt.sums import IidSum as IidSum
+    from ldt.sums import WeightedSum as WeightedSum
 
 __version__ = "0.1.0"
 
@@ -68,6 +74,12 @@ _HOME = {
     "MethodError": "ldt.errors",
     "ModelError": "ldt.errors",
     "NoTiltError": "ldt.errors",
+    "CgfLaw": "ldt.models.laws",
+    "CompoundSum": "ldt.sums",
+    "EmpiricalSum": "ldt.sums",
+    "IidSum": "ldt.sums",
+    "WeightedSum": "ldt.sums",
+    "parse_law": "ldt.models.law_text",
     "Cost": "ldt.results",
     "Plan": "ldt.results",
     "RateResult": "ldt.results",

@@ -140,7 +140,8 @@ class IntegerLaw(_Discrete):
     lattice = (1.0, 0.0)
 
     def __init__(self, dist: Any, shapes: tuple[float, ...], support: Range, ends: Range) -> None:
-        self.dist, self.shapes, self.support, self.tilt_range = dist, shapes, support, ends
+        self.dist, self.support, self.tilt_range = dist, support, ends
+        self.shapes: tuple[Any, ...] = tuple(int(v) if v.is_integer() else v for v in shapes)  # SciPy's draws want integers
         self.name = str(dist.name)
         self.mean, self.var = (float(v) for v in dist.stats(*shapes, moments="mv"))
         self._kept: dict[float, tuple[Any, Any]] = {}

@@ -319,11 +319,12 @@ class Poisson(Law):
     def cgf(self, s: Any) -> Any:
         return self.lam * special.expm1(s)
 
+    def cumulants(self, s: float) -> Cumulants:
+        k = self.lam * math.exp(s)
+        return self.lam * (math.expm1(s) - s), k, k, k, k
+
     def centred(self, s: Any) -> Any:
         return self.lam * (special.expm1(s) - s)
-
-    def radius(self, s: float) -> float:
-        return 1.0
 
     def rvs(self, size: Any, random: np.random.Generator) -> Any:
         return random.poisson(self.lam, size).astype(float)
@@ -348,8 +349,11 @@ class Binomial(Law):
         p, y = np.where(right, 1.0 - self.p, self.p), np.where(right, -s, s)
         return self.n * (special.log1p(p * special.expm1(y)) - p * y)
 
-    def radius(self, s: float) -> float:
-        return 0.5 * abs(complex(s + math.log(self.p / (1.0 - self.p)), math.pi))
+    def cumulants(self, s: float) -> Cumulants:
+        odds = math.log(self.p) - math.log1p(-self.p) + s
+        p, q, n = float(special.expit(odds)), float(special.expit(-odds)), self.n
+        v = n * p * q
+        return float(self.centred(np.array([s]))[0]), n * p, v, v * (q - p), v * (1.0 - 6.0 * p * q)
 
     def rvs(self, size: Any, random: np.random.Generator) -> Any:
         return random.binomial(self.n, self.p, size).astype(float)

@@ -74,15 +74,16 @@ class DensityLaw(Law):
             self._kept[s] = self._adapt(s)
         return self._kept[s]
 
-    def _log_tilted(self, x: Any, s: float) -> Any:
+    def _log_tilted(self, x: Any, s: float, origin: float) -> Any:
+        """log p(x) + s (x - origin); an origin where the tilted density is large keeps the digits at large |s|."""
         with np.errstate(all="ignore"):
-            out = np.asarray(self.dist.logpdf(x, *self.shapes), dtype=float) + s * (x - self.mean)
+            out = np.asarray(self.dist.logpdf(x, *self.shapes), dtype=float) + s * (x - origin)
         return np.where(np.isnan(out), -INF, out)
 
     def _adapt(self, s: float) -> Panels:
         if not (self.tilt_range[0] < s < self.tilt_range[1] or s == 0.0):
             raise NoTiltError(f"law: E exp(sX) of {self.name} is infinite at s = {s:g}")
-        lo, hi, top = self._window(s)
+        lo, hi, top, origin = self._window(s)
         edges = np.linspace(lo, hi, 9)
         done: list[tuple[Any, Any]] = []
         left, right = edges[:-1], edges[1:]
@@ -90,7 +91,7 @@ class DensityLaw(Law):
         for _ in range(110):
             half = 0.5 * (right - left)
             x = 0.5 * (left + right)[:, None] + half[:, None] * NODES
-            g = np.exp(self._log_tilted(x, s) - top)
+            g = np.exp(self._log_tilted(x, s, origin) - top)
             mass = half * (g @ WEIGHTS)
             scale = max(scale, float(np.sum(mass)))
             rest = half * np.max(np.abs((g @ ANALYSIS.T)[:, -4:]), axis=1)
@@ -108,18 +109,18 @@ class DensityLaw(Law):
         else:
             done.append((left, right))
         a = np.sort(np.concatenate([a for a, _ in done]))
-        return self._filled(np.append(a, hi), s, top)
+        return self._filled(np.append(a, hi), s, top, origin)
 
-    def _filled(self, edges: Any, s: float, top: float) -> Panels:
+    def _filled(self, edges: Any, s: float, top: float, origin: float) -> Panels:
         half = 0.5 * np.diff(edges)
         x = (0.5 * (edges[:-1] + edges[1:])[:, None] + half[:, None] * NODES).ravel()
-        w = np.exp(self._log_tilted(x, s) - top) * (half[:, None] * WEIGHTS).ravel()
+        w = np.exp(self._log_tilted(x, s, origin) - top) * (half[:, None] * WEIGHTS).ravel()
         total = float(np.sum(w))
         w = w / total
-        return Panels(edges, x, w, top + math.log(total), float(w @ x))
+        return Panels(edges, x, w, top + math.log(total) + s * (origin - self.mean), float(w @ x))
 
-    def _window(self, s: float) -> tuple[float, float, float]:
-        """(lo, hi, top): where the tilted density is within e^-REACH of its largest value."""
+    def _window(self, s: float) -> tuple[float, float, float, float]:
+        """(lo, hi, top, origin): where the tilted density is within e^-REACH of its largest value e^top, which it takes at the origin."""
         a, b = self.support
         if math.isfinite(a) and math.isfinite(b):
             grid = a + (b - a) * 0.5 * (1.0 + np.tanh(np.linspace(-17.0, 17.0, 801)))
@@ -132,12 +133,13 @@ class DensityLaw(Law):
             else:
                 grid = np.concatenate([-steps[::-1], [0.0], steps])
         for _ in range(3):
-            t = self._log_tilted(grid, s)
+            t = self._log_tilted(grid, s, self.mean)
             t = np.where(t == INF, -INF, t)  # an integrable infinity at an end
             i = int(np.argmax(t))
             fine = np.linspace(grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)], 101)
             grid = np.unique(np.concatenate([grid, fine]))
-        t = self._log_tilted(grid, s)
+        origin = float(grid[i])
+        t = self._log_tilted(grid, s, origin)
         t = np.where(t == INF, -INF, t)
         top = float(np.max(t))
         inside = np.flatnonzero(t > top - REACH)
@@ -146,7 +148,7 @@ class DensityLaw(Law):
         lo, hi = grid[max(inside[0] - 1, 0)], grid[min(inside[-1] + 1, len(grid) - 1)]
         if not math.isfinite(top):
             raise ConvergenceError(f"law: the density of {self.name} vanishes on the whole grid at tilt {s:g}")
-        return float(lo), float(hi), top
+        return float(lo), float(hi), top, origin
 
     def centred(self, s: Any) -> Any:
         s = np.atleast_1d(np.asarray(s))
@@ -204,8 +206,8 @@ class DensityLaw(Law):
         cells = max(1, 40_000 // (len(panels.edges) - 1))
         edges = np.unique(np.concatenate([np.linspace(a, b, cells + 1) for a, b in zip(panels.edges[:-1], panels.edges[1:], strict=True)]))
         middle, width = 0.5 * (edges[:-1] + edges[1:]), np.diff(edges)
-        top = panels.log_mass
-        p = np.exp(self._log_tilted(middle, s) - top) * width
+        origin = panels.mean
+        p = np.exp(self._log_tilted(middle, s, origin) - panels.log_mass - s * (self.mean - origin)) * width
         p /= p.sum()
         total, log_q = np.cumsum(p), np.log(p / width)
         sums, logs = np.zeros(size), np.zeros(size)
@@ -214,5 +216,5 @@ class DensityLaw(Law):
             i = np.minimum(np.searchsorted(total, random.random((size, m)) * total[-1], side="right"), len(p) - 1)
             x = edges[i] + width[i] * random.random((size, m))
             sums += np.sum(x, axis=1)
-            logs += np.sum(self._log_tilted(x, s) - top - log_q[i], axis=1)
+            logs += np.sum(self._log_tilted(x, s, origin) - panels.log_mass - s * (self.mean - origin) - log_q[i], axis=1)
         return sums, logs

@@ -162,6 +162,10 @@ class Sum:
             "saddle point; use a method for heavy tails or method='montecarlo'"
         )
 
+    def caution(self, level: float) -> str:
+        """Why the model is not to be trusted at this level; '' where it is."""
+        return ""
+
     def draw(self, size: int, random: np.random.Generator) -> Any:
         """``size`` independent draws of S."""
         total = np.full(size, self._constant)
@@ -197,7 +201,8 @@ class CompoundLaw(Law):
         a, b = claim.support
         most = number.support[1]
         least = number.support[0]
-        self.support = (min(least * a, most * a) if a != 0.0 else 0.0, max(least * b, most * b) if b != 0.0 else 0.0)
+        corners = [0.0 if k == 0.0 or e == 0.0 else k * e for k in (least, most) for e in (a, b)]
+        self.support = (min(corners), max(corners))
         log_none = float(number.logpdf(0.0)) if least == 0.0 else -INF
         self.atom = None if claim.discrete or log_none == -INF else (0.0, log_none)
         self.discrete = claim.discrete
@@ -218,7 +223,7 @@ class CompoundLaw(Law):
 
         limit = self.number.tilt_range[1]
         end = self.claim.tilt_range[1] if sign > 0.0 else self.claim.tilt_range[0]
-        if end == 0.0 or limit == INF:
+        if end == 0.0 or limit == INF or (self.claim.support[0] >= 0.0 and sign < 0.0) or (self.claim.support[1] <= 0.0 and sign > 0.0):
             return end
 
         def above(s: float) -> float:

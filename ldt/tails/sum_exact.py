@@ -24,7 +24,7 @@ from ldt.models.sums import Frame, Sum
 from ldt.numerics.inversion import EPS, Inverted, bent, periodic, straight
 from ldt.numerics.special import log1mexp
 from ldt.results import Cost
-from ldt.tails.sum_saddle import derivatives, reach, saddle
+from ldt.tails.sum_saddle import curvature, reach, saddle
 
 LOG_HALF = -math.log(2.0)
 #: Two evaluations share the cgf and the conditioning: no error below this is claimed.
@@ -225,16 +225,14 @@ def _inverted(model: Sum, x: float, s0: float, density: bool) -> Value:
 
 def _moved(model: Sum, s0: float, density: bool) -> float:
     """Another crossing of the real axis, a fraction of the saddle's width away and on the safe side of every singularity."""
-    curvature = derivatives(model, s0)[2] + (0.0 if density else s0**-2.0)
-    width = min(1.0 / math.sqrt(curvature), *(abs(e - s0) for e in model.tilt_range))
+    width = min(1.0 / math.sqrt(curvature(model, s0, not density)), *(abs(e - s0) for e in model.tilt_range))
     return s0 - math.copysign(0.2 * width, s0)
 
 
 def _along_bend(
     model: Sum, x: float, s0: float, slope: float, step: float, density: bool, atom: tuple[float, float] | None
 ) -> Inverted:
-    curvature = derivatives(model, s0)[2] + (0.0 if density else s0**-2.0)
-    width = min(1.0 / math.sqrt(curvature), *(0.9 * abs(e - s0) for e in model.tilt_range))
+    width = min(1.0 / math.sqrt(curvature(model, s0, not density)), *(0.9 * abs(e - s0) for e in model.tilt_range))
     side = float(np.sign(x - model.drift))
     frame = model.frame(s0, x)
     return bent(frame.cgf, frame.excess, s0, frame.scale, width, side * slope, step, density, atom)
@@ -276,6 +274,16 @@ def lattice_index(model: Sum, x: float) -> tuple[int, bool]:
     return math.ceil(place), False
 
 
+def _corner(model: Sum, scaled: _Scaled, k: int) -> Value | None:
+    """P(S at an end of its support): every term is at its own end.  None elsewhere."""
+    if k not in scaled.support:
+        return None
+    logs = [n * float(law.logpdf(law.support[k != scaled.support[0]])) for law, n in model.parts]
+    if not all(math.isfinite(v) for v in logs):
+        return None
+    return Value(math.fsum(logs), 8.0 * EPS * math.fsum(abs(v) for v in logs), SumDetail("corner"))
+
+
 def _on_lattice(model: Sum, x: float, density: bool, side: str) -> Value:
     assert model.lattice is not None
     span, offset = model.lattice
@@ -285,6 +293,9 @@ def _on_lattice(model: Sum, x: float, density: bool, side: str) -> Value:
     if density:
         if not on or k < low or k > high:
             return certain(0)
+        corner = _corner(model, scaled, k)
+        if corner is not None:
+            return corner
         sides = ["upper", "lower"] if k >= scaled._mean else ["lower", "upper"]
         usable = [s for s in sides if model.light(s)] or [sides[0]]
         model.check_light(usable[0])
@@ -295,6 +306,9 @@ def _on_lattice(model: Sum, x: float, density: bool, side: str) -> Value:
         return certain(0) if side == "upper" else certain(1)
     if k <= low:
         return certain(1) if side == "upper" else certain(0)
+    corner = _corner(model, scaled, k if side == "upper" else k - 1)
+    if corner is not None and k == (high if side == "upper" else low + 1):
+        return corner
     upper, lower = _both(scaled, k, lambda s: _periodic(scaled, k, saddle(scaled, k, s, pole=True), False))  # type: ignore[arg-type]
     return upper if side == "upper" else lower
 
@@ -323,8 +337,15 @@ def run(model: Sum, level: float, *, density: bool, side: str) -> dict[str, Any]
     if value.detail.certain:
         return found | {"error_kind": "bound", "advice": f"{value.detail.certain} exactly: x is outside the support"}
     if not value.error < 1e-8 * max(1.0, 1e-3 * abs(value.logp)):
-        found |= {"status": "warning", "advice": "the error is larger than usual (a rough density, or x near a point where it is not smooth)"}
-    return found
+        advice = "the error is larger than usual: a rough density, or x near a point where the law is not smooth"
+        return found | {"status": "warning", "advice": advice}
+    return found | caution(model, level)
+
+
+def caution(model: Sum, level: float) -> dict[str, Any]:
+    """A warning where the model itself says that it is not to be trusted at this level (data)."""
+    advice = model.caution(level)
+    return {"status": "warning", "advice": advice} if advice else {}
 
 
 __all__ = ["NoTiltError", "SumDetail", "Value", "certain", "complement", "lattice_index", "run", "sum_exact"]

@@ -37,6 +37,12 @@ def derivatives(model: Sum, s: float) -> tuple[float, float, float, float, float
     return k
 
 
+def curvature(model: Sum, s0: float, pole: bool) -> float:
+    """Second derivative at s0 of K - s x - log|s| (``pole``) or of K - s x; positive also where K'' has sunk into rounding."""
+    k2 = derivatives(model, s0)[2]
+    return max(k2, 1e-300) + (s0**-2.0 if pole else 0.0)
+
+
 def root(slope: Callable[[float], float], end: float, scale: float, cap: float, tol: float) -> float:
     """The zero of an increasing function of s > 0 below ``end``; ``cap`` (or nearly ``end``) where there is none."""
 
@@ -89,7 +95,7 @@ def saddle(model: Sum, x: float, side: str, *, pole: bool, tol: float = 1e-2) ->
 
     s0 = sign * root(slope, end, unit(model), cap, tol)
     if tol > 1e-6:  # to a twentieth of the tilted law's width, however narrow
-        wide = 0.05 / (abs(s0) * math.sqrt(derivatives(model, s0)[2] + (s0**-2.0 if pole else 0.0)))
+        wide = 0.05 / (abs(s0) * math.sqrt(curvature(model, s0, pole)))
         if wide < tol:
             s0 = sign * root(slope, end, unit(model), cap, max(wide, 1e-12))
     return s0
@@ -108,13 +114,12 @@ def reach(model: Sum, x: float, s0: float, *, density: bool) -> tuple[float, flo
         return value if density else value - math.log(abs(s))
 
     base = phi(s0)
-    curvature = derivatives(model, s0)[2] + (0.0 if density else s0**-2.0)
     found = []
     for sign, end in ((-1.0, model.tilt_range[0]), (1.0, model.tilt_range[1])):
         if not density and s0 * sign < 0.0:
             end = 0.0  # the pole
         room = abs(end - s0)
-        a0 = math.sqrt(2.0 * EXPONENT / curvature)
+        a0 = math.sqrt(2.0 * EXPONENT / curvature(model, s0, not density))
         steps = [a0 * f for f in (0.125, 0.25, 0.5, 1.0, 2.0) if a0 * f < room]
         if room < math.inf:
             steps += [room * f for f in (0.25, 0.5, 0.75, 0.9, 0.97)]

@@ -1,7 +1,7 @@
 r"""Sums of independent terms as laws of their own: ``IidSum``, ``WeightedSum``, ``CompoundSum``, ``EmpiricalSum``.
 
-Each has the methods of a frozen SciPy law, far into the tails and without their limits, and is a model for ``ldt.tail``, ``ldt.logpdf`` and
-``ldt.plan``, which also give errors.  Which method for which sum: docs/sums.md.
+Each has the methods of a frozen SciPy law, far into the tails, and is a model for ``ldt.tail``, ``ldt.logpdf`` and ``ldt.plan``, which
+also give errors.  Which method for which sum: docs/sums.md.
 
 ``sf`` is P(S > x) and ``cdf`` P(S <= x), as in SciPy; ``ldt.tail`` is P(S >= x).  On a lattice the two differ.
 """
@@ -17,7 +17,9 @@ import numpy as np
 from ldt.errors import ModelError
 from ldt.models.law_atoms import Atoms
 from ldt.models.law_families import Gamma, NoncentralChi2, Normal
+from ldt.models.law_text import parse_law
 from ldt.models.laws import Affine, Constant, Law, as_law
+from ldt.models.sum_files import read_terms
 from ldt.models.sums import CompoundLaw, Part, Sum, weighted
 from ldt.numerics.random import generator
 from ldt.tails.sum_exact import Value, complement, lattice_index, sum_exact
@@ -29,7 +31,7 @@ RELIABLE = 30.0
 
 
 class _Methods(Sum):
-    """SciPy-like methods.  Arguments broadcast; NaN gives NaN; logs are nats; ConvergenceError, MethodError, NoTiltError as ``ldt.tail``."""
+    """SciPy-like methods.  Arguments broadcast; NaN gives NaN; logs are nats; errors are raised as by ``ldt.tail``."""
 
     def mean(self) -> float:
         """E S."""
@@ -129,9 +131,8 @@ def _each(one: Callable[[float], float], x: Any, below: float = 0.0, above: floa
         values = np.asarray(x, dtype=float)
     except (TypeError, ValueError):
         raise ModelError(f"x: must be a number or an array of them, got {x!r}") from None
-    flat = [
-        math.nan if math.isnan(v) else above if v == math.inf else below if v == -math.inf else one(float(v)) for v in values.ravel().tolist()
-    ]
+    ends = {math.inf: above, -math.inf: below}
+    flat = [math.nan if math.isnan(v) else ends[v] if v in ends else one(v) for v in values.ravel().tolist()]
     return np.array(flat).reshape(values.shape)[()]
 
 
@@ -236,6 +237,24 @@ class WeightedSum(_Methods):
         return made
 
     @classmethod
+    def from_file(cls, path: str, text: str | None = None) -> WeightedSum:
+        """The sum of a CSV or JSON file (docs/sums.md); ``text`` is its content where that has been read already."""
+        content = read_terms(path, text)
+        parts: list[Part] = []
+        laws: dict[Any, Law] = {}
+        for term in content["terms"]:
+            if "law" in term:
+                law = laws.setdefault(term["law"], parse_law(term["law"])) if isinstance(term["law"], str) else parse_law(term["law"])
+            else:
+                one = cls.chi2([1.0], [term["dof"]], [term.get("ncp", 0.0)])
+                law = laws.setdefault((term["dof"], term.get("ncp", 0.0)), one.parts[0][0])
+            parts.append((weighted(law, term["weight"]), term["count"]))
+        made = cls.__new__(cls)
+        extras = _extras(content["sigma"], content["shift"])
+        Sum.__init__(made, parts + extras, f"weighted sum of {sum(n for _, n in parts)} terms")
+        return made
+
+    @classmethod
     def quadratic_form(cls, matrix: Any, mean: Any = None, cov: Any = None, *, linear: Any = None, constant: float = 0.0) -> WeightedSum:
         """x'Ax + l'x + constant, x ~ N(mean, cov), by the eigenvalues of cov^(1/2)' A cov^(1/2): chi-squares and a Gaussian part.
 
@@ -297,8 +316,8 @@ class EmpiricalSum(_Methods):
     """The sum of n draws, with replacement, from data: the bootstrap law.  What the sampling of the data adds is not in it.
 
     ``reliable_tilt`` is the range of s where the weights exp(s x_i) leave an effective number (sum w)^2/sum w^2 of at least 30 data
-    points (or of all but a tenth, where there are fewer), ``reliable_levels`` the levels with their saddle in it; beyond, ``ldt.tail`` says 'warning':
-    there the answer rests on a few largest data.
+    points (or of all but a tenth, where there are fewer), ``reliable_levels`` the levels with their saddle in it; beyond, ``ldt.tail``
+    says 'warning': there the answer rests on a few largest data.
 
     >>> import numpy as np
     >>> S = EmpiricalSum(np.random.default_rng(1).exponential(size=500), 40)

@@ -246,9 +246,20 @@ class CompoundLaw(Law):
         inner = self.claim.centred(s)
         return self.number.centred(inner + s * self.claim.mean) + self.number.mean * inner
 
-    def radius(self, s: float) -> float:
-        room = min(s - self.tilt_range[0], self.tilt_range[1] - s)
-        return min(0.5 * room, self.claim.radius(s), 0.5 / math.sqrt(self.claim.var + self.claim.mean**2))
+    def cgf(self, s: Any) -> Any:
+        return self.number.cgf(self.claim.cgf(np.asarray(s)))
+
+    def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
+        """By the chain rule (Faa di Bruno)."""
+        _, g1, g2, g3, g4 = self.claim.cumulants(s)
+        _, f1, f2, f3, f4 = self.number.cumulants(float(np.real(self.claim.cgf(np.array([s]))[0])))
+        return (
+            float(np.real(self.centred(np.array([s]))[0])),
+            f1 * g1,
+            f2 * g1**2 + f1 * g2,
+            f3 * g1**3 + 3.0 * f2 * g1 * g2 + f1 * g3,
+            f4 * g1**4 + 6.0 * f3 * g1**2 * g2 + 3.0 * f2 * g2**2 + 4.0 * f2 * g1 * g3 + f1 * g4,
+        )
 
     def rvs(self, size: Any, random: np.random.Generator) -> Any:
         numbers = self.number.rvs(size, random)
@@ -257,21 +268,18 @@ class CompoundLaw(Law):
     def sum_rvs(self, n: int, size: int, random: np.random.Generator) -> Any:
         return _random_sums(self.claim, self.number.sum_rvs(n, size, random), random)
 
-    def tilted(self, s: float) -> Law | None:
+    def tilted_sum_rvs(self, s: float, n: int, size: int, random: np.random.Generator) -> tuple[Any, Any]:
         """Again compound: the number tilted by K_X(s), the claims by s."""
-        claim = self.claim.tilted(s)
-        number = self.number.tilted(float(np.real(self.claim.cgf(np.array([s]))[0])))
-        return None if claim is None or number is None else _Drawn(number, claim)
-
-
-class _Drawn(Law):
-    """Draws of a compound law, and nothing else."""
-
-    def __init__(self, number: Law, claim: Law) -> None:
-        self.number, self.claim, self.name = number, claim, "tilted compound"
-
-    def sum_rvs(self, n: int, size: int, random: np.random.Generator) -> Any:
-        return _random_sums(self.claim, self.number.sum_rvs(n, size, random), random)
+        inner = float(np.real(self.claim.cgf(np.array([s]))[0]))
+        numbers, logs = self.number.tilted_sum_rvs(inner, n, size, random)
+        sums, logs = np.zeros(size), np.array(logs)
+        counts = np.rint(numbers).astype(np.int64)
+        for k in np.unique(counts[counts > 0]):
+            where = np.flatnonzero(counts == k)
+            drawn, extra = self.claim.tilted_sum_rvs(s, int(k), len(where), random)
+            sums[where] = drawn
+            logs[where] += extra
+        return sums, logs
 
 
 def _random_sums(claim: Law, numbers: Any, random: np.random.Generator) -> Any:

@@ -2,18 +2,18 @@ r"""Inversion of a cumulant generating function along a path in the complex plan
 
     P(S >= x) = (1/2 pi i) int exp(K(s) - s x) ds/s,  Re s0 > 0;       -P(S < x) for Re s0 < 0;       p(x): without 1/s.
 
-``bent``     K analytic off the real axis: s = s0 + w [i sinh u + q (cosh u - 1)], a hyperbola that leaves s0 vertically and turns to the side
-             where exp(-s x) falls.  The trapezoid rule in u converges exponentially whatever the scales of K, since e^u runs through
-             them all (Weideman & Trefethen 2007 for the hyperbola; Trefethen & Weideman 2014, sec. 15).
+``bent``     K analytic off the real axis: s = s0 + w [i sinh u + q (cosh u - 1)], a hyperbola that leaves s0 vertically and turns to
+             the side where exp(-s x) falls.  The trapezoid rule in u converges exponentially whatever the scales of K, since e^u
+             runs through them all (Trefethen & Weideman 2014, sec. 15).
 ``straight`` K analytic in a strip: s = s0 + it in equal steps h.  The sum equals the integral plus the tilted probability beyond
-             2 pi/h (Poisson summation), which Chernoff's bound makes negligible.  Where exp(K) decays slowly the tail is cut smoothly
-             by erfc, which costs exp(-(delta d)^2/4) at a distance d from where the law of S is not smooth; the width is doubled until the sum stops
-             changing.
-``periodic`` S on the integers: one period of the straight line, kernel 1/(1 - e^-s); exact but for the tilted probability beyond the
-             number of nodes, bounded likewise.
+             2 pi/h (Poisson summation), which Chernoff's bound makes negligible.  Where exp(K) decays slowly the tail is cut
+             smoothly by erfc, which costs exp(-(delta d)^2/4) at a distance d from where the law of S is not smooth; the width
+             is doubled until the sum stops changing.
+``periodic`` S on the integers: one period of the straight line, kernel 1/(1 - e^-s); exact but for the tilted probability beyond
+             the number of nodes, bounded likewise.
 
-K is passed centred, with the excess x - E S, and ``scale`` = K(s0) - s0 x, which the caller knows to more digits than complex arithmetic
-gives.
+K is passed about a pivot (``ldt.models.sums.Frame``): ``cgf(s) - s excess`` is K(s) - s x, and ``scale`` its value at s0, which
+the caller knows to more digits than complex arithmetic gives.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Cgf = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Inverted:
-    """``log_value`` of the tail on the side of s0 (or of the density); ``noise`` relative to it; ``nodes`` used; whether the sum ``decayed``."""
+    """``log_value`` of the tail on the side of s0 (or of the density), ``noise`` relative to it, ``nodes``, whether the sum ``decayed``."""
 
     log_value: float
     noise: float
@@ -47,8 +47,9 @@ def _closed(total: float, absolute: float, log_scale: float, nodes: int, decayed
 
 
 def bent(
-    cgf: Cgf, excess: float, s0: float, scale: float, width: float, slope: float, step: float, density: bool, atom: tuple[float, float] | None = None
-) -> Inverted:
+    cgf: Cgf, excess: float, s0: float, scale: float, width: float, slope: float, step: float, density: bool,
+    atom: tuple[float, float] | None = None,
+) -> Inverted:  # fmt: skip
     """Along the hyperbola; ``atom`` = (log probability, distance of the atom from x) is taken out of the integrand."""
     sign = 1.0 if density or s0 > 0.0 else -1.0
     base = complex(cgf(np.array([s0 + 0.0j]))[0])

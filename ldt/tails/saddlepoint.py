@@ -70,7 +70,7 @@ def saddle_value(sector: Sector, level: float, density: bool) -> tuple[float, fl
 
 
 def expansion(s: float, cumulants: Any, level: float, density: bool, span: float = 0.0) -> tuple[float, float, float, float]:
-    """(log value, |next order| relative to it, |l_4|/8 + 5 l_3^2/24, u) at the saddle s >= 0, K'(s) = level; nan and inf where it has no meaning.
+    """(log value, |next order| relative to it, |l_4|/8 + 5 l_3^2/24, u) at the saddle s >= 0; nan and inf where it fails.
 
     ``span`` > 0 is the law's lattice: the kernel 1/s becomes g(s) = span/(1 - exp(-span s)) (first continuity correction, Daniels
     1987, eq. 6.3), u = sqrt(K'')/g, and the density the probability of one point.  The next order, for any kernel,

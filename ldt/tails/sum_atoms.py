@@ -1,12 +1,12 @@
 r"""Sums with discrete parts off any common lattice with the rest.
 
-All parts discrete and finitely many values: the values of S are listed and their probabilities added.  Discrete and continuous parts, D + C:
+All parts discrete, with finitely many values: they are listed and their probabilities added.  Discrete and continuous parts, D + C:
 
     P(S >= x) = sum_a P(D = a) P(C >= x - a),
 
-over the atoms a that matter under the tilt of the whole sum; the probabilities of D come from the tilted lattice law by a discrete Fourier
-transform, those of C from its own exact method.  Where there are too many atoms the straight contour is tried, and its error says
-whether it converged.
+over the atoms a that matter under the tilt of the whole sum; the probabilities of D come from the tilted lattice law by a discrete
+Fourier transform, those of C from its own exact method.  Where there are too many atoms the straight contour is tried, and its
+error says whether it converged.
 """
 
 from __future__ import annotations

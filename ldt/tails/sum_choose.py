@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ldt.models.law_quadrature import DensityLaw
+from ldt.models.laws import Affine
 from ldt.models.sums import Sum
 from ldt.results import Plan
 
@@ -14,7 +16,11 @@ def choose(model: Sum, level: float) -> Plan:
     lower = model.degenerate or model.light("lower")
     terms = sum(n for _, n in model.parts)
     loose = model.discrete and model.lattice is None and not model.degenerate
-    if not (upper or lower):
+    law = model.parts[0][0] if model.parts else None
+    alone = terms == 1 and isinstance(law.base if isinstance(law, Affine) else law, DensityLaw)
+    if alone:
+        chosen, reason = "exact", "one term with a density: its own tail integral, heavy tails included"
+    elif not (upper or lower):
         chosen, reason = "montecarlo", "no term has an exponential moment on either side (heavy tails): no tilt exists"
     elif loose and terms > 20:
         chosen, reason = "saddlepoint", "the terms are discrete and off any lattice: the sum is nearly smooth, but has no exact inversion"

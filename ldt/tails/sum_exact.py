@@ -1,9 +1,9 @@
 r"""Exact tails and densities of sums by inversion of the cumulant generating function (ldt.numerics.inversion).
 
 Which path: on a lattice the periodic line; where K is analytic off the real axis (gamma, chi-squares, Laplace, inverse Gaussian,
-normal, compound Poisson sums of these) the bent one; else the straight one.  Three kinds of sums have their own way: uniform laws (exact
-rational arithmetic), one term with a density (its own integral, ldt.tails.sum_single), sums of discrete and continuous parts (sum over the atoms
-of the discrete ones), and finitely many atoms off any lattice (added up).
+normal, compound Poisson sums of these) the bent one; else the straight one.  Some have a way of their own: few uniform terms (exact
+rational arithmetic) and one term with a density (its own integral), both in ldt.tails.sum_single; sums of discrete and continuous
+parts, and finitely many atoms off any lattice, in ldt.tails.sum_atoms.
 
 The tail on x's side of the mean is computed by a saddle of its own sign; if it exceeds 1/2, the other is too, and the complement taken.
 Every number is computed twice, with another crossing, slope or cut-off, and another step.  The error adds twice the change, the
@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
+from ldt.models.law_quadrature import DensityLaw
+from ldt.models.laws import Affine
 from ldt.models.sums import Frame, Sum
 from ldt.numerics.inversion import EPS, Inverted, bent, periodic, straight
 from ldt.numerics.special import log1mexp
@@ -30,7 +32,7 @@ LOG_HALF = -math.log(2.0)
 #: Two evaluations share the cgf and the conditioning: no error below this is claimed.
 FLOOR = 2e-14
 MAX_LATTICE_NODES = 1 << 24
-MAX_NODES = 1 << 17
+MAX_NODES, MAX_NODES_QUADRATURE = 1 << 17, 1 << 14
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def certain(probability: int) -> Value:
 
 def complement(value: Value) -> Value:
     """log(1 - P) of log P."""
+    if value.detail.certain:
+        return certain(0 if value.logp == 0.0 else 1)
     if value.logp == -math.inf:
         return Value(0.0, value.error, value.detail)
     p = math.exp(value.logp)
@@ -158,7 +162,7 @@ def _judged(first: Inverted, second: Inverted, conditioning: float, path: str, t
     if not error < 0.1:
         raise ConvergenceError(f"level: the inversion did not converge ({what}); use method='saddlepoint' or 'importance'")
     nodes = first.nodes + second.nodes
-    return Value(first.log_value, error, SumDetail(path, tilt, variation, cancellation, conditioning, nodes))
+    return Value(first.log_value, float(error), SumDetail(path, tilt, variation, float(cancellation), float(conditioning), nodes))
 
 
 def _conditioning(model: Sum, s0: float, x: float) -> float:
@@ -211,15 +215,17 @@ def _inverted(model: Sum, x: float, s0: float, density: bool) -> Value:
                 step *= 0.5
             assert first is not None and second is not None
             return _judged(first, second, conditioning, "bent", s0, what)
+        slow = any(isinstance(law.base if isinstance(law, Affine) else law, DensityLaw) for law, _ in model.parts)
+        most = MAX_NODES_QUADRATURE if slow else MAX_NODES
         left, right = reach(model, x, s0, density=density)
         step = 2.0 * math.pi / (left + right)
         frame = model.frame(s0, x)
-        first = straight(frame.cgf, frame.excess, s0, frame.scale, step, density, MAX_NODES, atom)
+        first = straight(frame.cgf, frame.excess, s0, frame.scale, step, density, most, atom)
         other = _moved(model, s0, density)
         left, right = reach(model, x, other, density=density)
         step = 2.0 * math.pi / (left + right) / 1.31
         frame = model.frame(other, x)
-        second = straight(frame.cgf, frame.excess, other, frame.scale, step, density, MAX_NODES, atom)
+        second = straight(frame.cgf, frame.excess, other, frame.scale, step, density, most, atom)
         return _judged(first, second, conditioning, "straight", s0, what)
 
 

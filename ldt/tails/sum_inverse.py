@@ -50,20 +50,19 @@ def _enough(model: Sum, k: int, target: float, lower: bool) -> bool:
 def _on_lattice(model: Sum, target: float, lower: bool) -> float:
     assert model.lattice is not None
     span, offset = model.lattice
-    ends = [round((e - offset) / span) if math.isfinite(e) else e for e in model.support]
+    ends: list[float] = [round((e - offset) / span) if math.isfinite(e) else e for e in model.support]
     k = lattice_index(model, model._mean)[0]
     step = max(1, round(math.sqrt(model._var) / span))
     if _enough(model, k, target, lower):
         top = k
         while k >= ends[0] and _enough(model, k, target, lower):
             top, k, step = k, k - step, 2 * step
-        bottom = max(k, ends[0] - 1)
+        bottom = int(max(k, ends[0] - 1))
     else:
         bottom = k
         while k < ends[1] and not _enough(model, k, target, lower):
             bottom, k, step = k, k + step, 2 * step
-        top = min(k, ends[1])
-    bottom, top = int(bottom), int(top)
+        top = int(min(k, ends[1]))
     while top - bottom > 1:
         middle = (bottom + top) // 2
         if _enough(model, middle, target, lower):

@@ -1,8 +1,8 @@
-r"""Saddle-point tails and densities of sums: Lugannani-Rice, with the lattice's kernel where there is one (ldt.tails.saddlepoint.expansion).
+r"""Saddle-point tails and densities of sums: Lugannani-Rice, on a lattice with its kernel (ldt.tails.saddlepoint.expansion).
 
 On the wrong side of the mean the complement is taken; at the mean the expansion has its own limit, Phi(0) - l_3/(6 sqrt(2 pi)).  The
-error is SAFETY times the larger of the next order and of its parts.  Discrete laws off any lattice have no density, but
-nearly so when many terms add up: the largest |E exp(itS)| away from t = 0 under the tilt (what a smooth law does not have) joins the error.
+error is SAFETY times the larger of the next order and of its parts.  Discrete laws off any lattice have no density, but nearly so
+when many terms add up: the largest |E exp(itS)| away from t = 0 under the tilt (which a smooth law does not have) joins the error.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _one(model: Any, x: float, density: bool, upper: bool, span: float) -> Value
     value, following, parts, _ = expansion(turned * s, cumulants, turned * excess, density, span)
     ripple = 0.0 if span or not getattr(model, "discrete", False) else _ripple(model, s)
     size = max(following, parts)
-    return Value(value, SAFETY * size + ripple, SumSaddleDetail(s, size, ripple, span or None))  # type: ignore[arg-type]
+    rounding = 2.0**-50 * (1.0 + abs(k[0]) + abs(s * excess))
+    return Value(value, SAFETY * size + ripple + rounding, SumSaddleDetail(s, size, ripple, span or None))  # type: ignore[arg-type]
 
 
 def _at_zero(model: Any, turned: float) -> tuple[float, float, float, float, float]:
@@ -106,7 +107,9 @@ def _ripple(model: Sum, s: float) -> float:
 def run(model: Sum, level: float, *, density: bool, side: str) -> dict[str, Any]:
     """The method 'saddlepoint' for sums: a dict of TailResult fields."""
     value = saddlepoint_sum(model, level, density=density, side=side)
-    found: dict[str, Any] = {"logp": value.logp, "error": value.error, "error_kind": "estimate", "detail": value.detail, "cost": Cost(nodes=1)}
+    found: dict[str, Any] = {
+        "logp": value.logp, "error": value.error, "error_kind": "estimate", "detail": value.detail, "cost": Cost(nodes=1),
+    }  # fmt: skip
     if value.detail.certain:
         return found | {"error_kind": "bound", "advice": f"{value.detail.certain} exactly: x is outside the support"}
     if not math.isfinite(value.logp) or not math.isfinite(value.error):
@@ -114,6 +117,6 @@ def run(model: Sum, level: float, *, density: bool, side: str) -> dict[str, Any]
             "logp": math.nan, "error": math.inf, "status": "failed", "advice": "no saddle-point expansion holds here; use method='exact'",
         }  # fmt: skip
     if value.error > DOUBT * SAFETY:
-        found |= {"status": "warning", "advice": "few or rough terms: the expansion is not reliable; use method='exact' or 'importance'"}
+        found |= {"status": "warning", "advice": "few or rough terms: the expansion is not reliable; use 'exact' or 'importance'"}
         return found
     return found | caution(model, level)

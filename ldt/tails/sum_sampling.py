@@ -2,8 +2,8 @@ r"""Sampling tails of sums: tilted importance sampling and plain Monte Carlo, in
 
     P(S >= x) = E_s[exp(K(s) - s S); S >= x],   K'(s) = x:   every term is drawn from its own tilted law
 
-(Siegmund 1976).  Laws whose tilted form is a named law are drawn exactly, and sums of equal ones in one go; other densities from a histogram
-whose ratio to the tilted density joins the weight, so that the estimate stays unbiased whatever the quadrature says.
+(Siegmund 1976).  Laws whose tilted form is a named law are drawn exactly, and sums of equal ones in one go; other densities from a
+histogram whose ratio to the tilted density joins the weight, so that the estimate stays unbiased whatever the quadrature says.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def importance(
     top = float(np.max(logs))
     found: dict[str, Any] = {"seed": entropy, "error_kind": "stderr", "cost": Cost(samples=n)}
     if top == -math.inf:
-        return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "no sample reached the event; use method='exact'"}
+        return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "no sample reached the event; use 'exact'"}
     w = np.exp(logs - top)
     mean = float(np.mean(w))
     ess = float(np.sum(w)) ** 2 / float(w @ w)

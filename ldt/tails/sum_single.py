@@ -18,6 +18,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
 from ldt.errors import ConvergenceError
 from ldt.models.law_families import Uniform
@@ -45,7 +46,7 @@ def uniform(model: Sum, x: float, density: bool, side: str) -> Value | None:
         if not isinstance(base, Uniform):
             return None
         a, c = (Fraction(law.weight), Fraction(law.shift)) if isinstance(law, Affine) else (Fraction(1), Fraction(0))
-        shift += n * (c + min(a, 0))
+        shift += n * (c + (a if a < 0 else Fraction(0)))
         groups.append((abs(a), n))
     m = sum(n for _, n in groups)
     subsets = math.prod(n + 1 for _, n in groups)
@@ -86,19 +87,13 @@ def single(model: Sum, x: float, density: bool, side: str) -> Value | None:
     weight, shift = (law.weight, law.shift) if isinstance(law, Affine) else (1.0, 0.0)
     y = (x - model._constant - shift) / weight
     if density:
-        value = float(base.logpdf(y)) - math.log(abs(weight))
-        return Value(value, 8.0 * EPS * (1.0 + abs(value)) + _slope(base, y) * EPS * abs(y), SumDetail("density"))
+        log_p = float(base.logpdf(y)) - math.log(abs(weight))
+        return Value(log_p, 8.0 * EPS * (1.0 + abs(log_p)) + _slope(base, y) * EPS * abs(y), SumDetail("density"))
     upper = (side == "upper") == (weight > 0.0)
-    logs, errors, nodes = [], [], 0
-    for up in (upper, not upper):
-        a, b, n = _integral(base, y, up)
-        logs.append(a)
-        errors.append(b)
-        nodes += n
-        if a < -math.log(2.0):
-            break
-    value = Value(logs[-1], errors[-1], SumDetail("tail integral", variation=errors[-1], nodes=nodes))
-    return value if len(logs) == 1 or logs[0] < -math.log(2.0) else complement(value)
+    beyond = y >= float(base.dist.ppf(0.5, *base.shapes))  # the tail away from the median is the small one
+    logp, error, nodes = _integral(base, y, beyond)
+    value = Value(logp, error, SumDetail("tail integral", variation=error, nodes=nodes))
+    return value if upper == beyond else complement(value)
 
 
 def _slope(base: DensityLaw, y: float) -> float:
@@ -121,38 +116,41 @@ def _integral(base: DensityLaw, y: float, up: bool) -> tuple[float, float, int]:
     if math.isfinite(room):
         length = room
     else:
-        grid = max(abs(y), 1.0) * 2.0 ** np.arange(-60.0, 61.0)
+        with np.errstate(over="ignore"):
+            grid = max(abs(y), 1.0) * 2.0 ** np.arange(-60.0, 61.0)
+        grid = grid[np.isfinite(grid)]
         values = log_density(grid)
         top = max(float(np.max(values)), float(log_density(np.array([0.0]))[0]))
         if top == -math.inf:
             raise ConvergenceError(_UNDERFLOW.format(base.name))
         far = grid[values > top - 1.0]
         length = float(far[-1]) if len(far) else float(grid[0])
-    first, n1 = _double_exponential(log_density, length, math.isfinite(room), 1.0, 1.0 / 32.0)
-    second, n2 = _double_exponential(log_density, length, math.isfinite(room), 1.3, 1.0 / 43.0)
+    first, n1, lost = _double_exponential(log_density, length, math.isfinite(room), 1.0, 1.0 / 32.0, 64.0 * EPS * abs(y))
+    second, n2, _ = _double_exponential(log_density, length, math.isfinite(room), 1.3, 1.0 / 43.0, 0.0)
     if not (math.isfinite(first) and math.isfinite(second)):
         raise ConvergenceError(_UNDERFLOW.format(base.name))
     slope = _slope(base, y)
-    return first, 2.0 * abs(first - second) + 8.0 * EPS * (1.0 + abs(first)) + slope * EPS * abs(y), n1 + n2
+    return first, 2.0 * abs(first - second) + 8.0 * EPS * (1.0 + abs(first)) + slope * EPS * abs(y) + lost, n1 + n2
 
 
-def _double_exponential(log_density: Any, length: float, bounded: bool, stretch: float, step: float) -> tuple[float, int]:
+def _double_exponential(
+    log_density: Any, length: float, bounded: bool, stretch: float, step: float, blur: float
+) -> tuple[float, int, float]:
+    """(log integral, nodes, share of what lies within ``blur`` of the end, where doubles do not resolve the density)."""
     v = step * np.arange(-int(4.4 / step), int(4.4 / step) + 1)
     g = 0.5 * math.pi * np.sinh(v)
     if bounded:
-        half = special_expit(2.0 * g)
+        half = special.expit(2.0 * g)
         r = length * half
         log_weight = math.log(length * step * math.pi) + np.log(np.cosh(v)) - np.logaddexp(0.0, 2.0 * g) - np.logaddexp(0.0, -2.0 * g)
     else:
-        r = stretch * length * np.exp(g)
+        with np.errstate(over="ignore"):
+            r = stretch * length * np.exp(g)
         log_weight = np.log(step * 0.5 * math.pi * np.cosh(v)) + np.log(stretch * length) + g
     good = (r > 0.0) & np.isfinite(r)
     t = log_density(r[good]) + log_weight[good]
-    return float(np.logaddexp.reduce(t)), len(v)
+    total = float(np.logaddexp.reduce(t))
+    close = t[r[good] > length - blur] if bounded and blur else t[:0]
+    lost = float(np.exp(np.logaddexp.reduce(close) - total)) if len(close) and total > -math.inf else 0.0
+    return total, len(v), lost
 
-
-def special_expit(z: Any) -> Any:
-    """1/(1 + e^-z)."""
-    from scipy.special import expit
-
-    return expit(z)

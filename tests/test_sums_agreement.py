@@ -18,7 +18,8 @@ from ldt.models.laws import as_law
 
 CONTINUOUS = [
     stats.gamma(0.7), stats.gamma(4.0, scale=0.1, loc=2.0), stats.norm(1.0, 3.0), stats.laplace(), stats.invgauss(0.8),
-    stats.uniform(-1.0, 3.0), stats.exponnorm(2.0), stats.norminvgauss(2.0, 1.0), stats.ncx2(3.0, 2.0), stats.logistic(), stats.gumbel_r(), stats.gumbel_l(),
+    stats.uniform(-1.0, 3.0),
+    stats.exponnorm(2.0), stats.norminvgauss(2.0, 1.0), stats.ncx2(3.0, 2.0), stats.logistic(), stats.gumbel_r(), stats.gumbel_l(),
     stats.halfnorm(), stats.weibull_min(2.0), stats.skewnorm(3.0), stats.triang(0.3), stats.beta(2.0, 3.0), stats.rayleigh(),
     stats.laplace_asymmetric(1.7),
 ]  # fmt: skip
@@ -42,7 +43,7 @@ def level_of(model: ldt.IidSum, z: float) -> float:
 
 
 @pytest.mark.nojit
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(law=laws, n=st.integers(1, 60), z=st.floats(-4.0, 6.0), side=st.sampled_from(["upper", "lower"]))
 def test_saddle_point_is_within_its_error(law: Any, n: int, z: float, side: str) -> None:
     model = ldt.IidSum(law, n)
@@ -69,7 +70,7 @@ def test_sampling_is_within_its_error(law: Any, n: int, z: float, side: str, see
         assert abs(plain.logp - exact.logp) < 5.5 * max(plain.error, 2e-3)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(law=laws, n=st.integers(1, 40), z=st.floats(-3.0, 5.0))
 def test_both_sides_add_up(law: Any, n: int, z: float) -> None:
     """cdf + sf = 1, and quantiles find their way back."""
@@ -79,10 +80,8 @@ def test_both_sides_add_up(law: Any, n: int, z: float) -> None:
     q = float(model.cdf(x))
     if 1e-12 < q < 1.0 - 1e-9:
         back = float(model.ppf(q))
-        if model.lattice is None:
-            assert float(model.cdf(back)) == pytest.approx(q, rel=1e-10)
-        else:
-            assert float(model.cdf(back)) == pytest.approx(q, rel=1e-10)
+        assert float(model.cdf(back)) == pytest.approx(q, rel=1e-10)
+        if model.lattice is not None:
             assert float(model.cdf(back - 0.5 * model.lattice[0])) < q
 
 

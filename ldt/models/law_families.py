@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ldt.models.laws import INF, Affine, Law
+from ldt.models.laws import INF, Affine, Law, _summed
 
 Cumulants = tuple[float, float, float, float, float]
 
@@ -268,8 +268,6 @@ class Uniform(Law):
         return random.random(size)
 
     def tilted_sum_rvs(self, s: float, n: int, size: int, random: np.random.Generator) -> tuple[Any, Any]:
-        from ldt.models.laws import _summed
-
         def draw(shape: Any) -> Any:
             u = random.random(shape)
             if abs(s) < 1e-8:
@@ -292,6 +290,14 @@ class Logistic(Law):
     def rvs(self, size: Any, random: np.random.Generator) -> Any:
         return random.logistic(size=size)
 
+    def tilted_sum_rvs(self, s: float, n: int, size: int, random: np.random.Generator) -> tuple[Any, Any]:
+        """X = log(G/G') with gamma variables of shapes 1 + s and 1 - s."""
+
+        def draw(shape: Any) -> Any:
+            return _log_gamma_rvs(1.0 + s, shape, random) - _log_gamma_rvs(1.0 - s, shape, random)
+
+        return _summed(draw, n, size), np.zeros(size)
+
 
 class Gumbel(Law):
     name, mean, var, tilt_range = "gumbel_r", float(np.euler_gamma), math.pi**2 / 6.0, (-INF, 1.0)
@@ -305,6 +311,15 @@ class Gumbel(Law):
 
     def rvs(self, size: Any, random: np.random.Generator) -> Any:
         return random.gumbel(size=size)
+
+    def tilted_sum_rvs(self, s: float, n: int, size: int, random: np.random.Generator) -> tuple[Any, Any]:
+        """X = -log G with a gamma variable of shape 1 - s."""
+        return _summed(lambda shape: -_log_gamma_rvs(1.0 - s, shape, random), n, size), np.zeros(size)
+
+
+def _log_gamma_rvs(a: float, size: Any, random: np.random.Generator) -> Any:
+    """log of gamma variables, also where they underflow: G_a = G_(a+1) U^(1/a)."""
+    return np.log(random.standard_gamma(a + 1.0, size)) - random.standard_exponential(size) / a
 
 
 # -- lattice laws: on the integers ---------------------------------------------------------------------------------------------

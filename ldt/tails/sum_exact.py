@@ -56,7 +56,7 @@ class Value:
 
     logp: float
     error: float
-    detail: SumDetail
+    detail: Any
 
 
 def certain(probability: int) -> Value:
@@ -262,6 +262,11 @@ class _Scaled:
     def frame(self, s0: float, j: float) -> Frame:
         inner = self.model.frame(s0 / self.span, self.offset + self.span * j)
         return Frame(lambda s: inner.cgf(s / self.span), inner.excess / self.span, inner.scale, inner.size)
+
+    discrete = True
+
+    def centred(self, s: Any) -> Any:
+        return self.model.centred(np.asarray(s) / self.span)
 
     def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
         k, w = self.model.cumulants(s / self.span), self.span

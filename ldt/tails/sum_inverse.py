@@ -15,6 +15,8 @@ from ldt.models.sums import Sum
 from ldt.tails.sum_exact import lattice_index, sum_exact
 
 EPS = 2.0**-52
+#: Probabilities of a lattice law that agree to this count as equal, so that ppf(cdf(k)) = k whatever the last digits do.
+EQUAL = 1e-13
 
 
 def quantile(model: Sum, q: float, lower: bool) -> float:
@@ -43,7 +45,7 @@ def _enough(model: Sum, k: int, target: float, lower: bool) -> bool:
     assert model.lattice is not None
     span, offset = model.lattice
     value = sum_exact(model, offset + span * (k if lower else k + 1), side="lower" if lower else "upper")
-    slack = value.error + 4.0 * EPS * (1.0 + abs(target))
+    slack = value.error + EQUAL + 4.0 * EPS * abs(target)
     return value.logp >= target - slack if lower else value.logp <= target + slack
 
 

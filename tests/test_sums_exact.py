@@ -65,7 +65,7 @@ def test_gamma(shape: float, n: int) -> None:
         x = a + z * math.sqrt(a)
         check(ldt.IidSum(stats.gamma(shape), n), x, gamma_upper(a, x))
     check(ldt.IidSum(stats.gamma(shape, scale=3.0, loc=1.0), n), 3.0 * a + n, gamma_upper(a, a))
-    if a < 1e4:
+    if a < 1000.0:
         for fraction in (0.1, 0.9):
             x = a * fraction
             log_p = number(lambda x=x: arb(x).gamma_lower(arb(a), regularized=1))  # type: ignore[misc]
@@ -121,8 +121,9 @@ def test_variance_gamma_of_any_shape(a: float) -> None:
         nu = mpf(a) - mpf(1) / 2
         for x in (0.1, 3.0, 50.0):
             cuts = [mpf(x) + d for d in (0, 0.25, 1, 3, 8, 20, 45)]
-            tail = mp.quad(lambda t: (t / 2) ** nu * mp.besselk(nu, t) / (mp.sqrt(mp.pi) * mp.gamma(mpf(a))), cuts)
-            check(ldt.IidSum(VarianceGamma(a, 1.0, 1.0), 1), x, mp.log(tail))
+            scaled = mp.quad(lambda t, x=x: mp.exp(x) * (t / 2) ** nu * mp.besselk(nu, t), cuts)  # of order 1: quad's goal is absolute
+            log_p = mp.log(scaled / (mp.sqrt(mp.pi) * mp.gamma(mpf(a)))) - x
+            check(ldt.IidSum(VarianceGamma(a, 1.0, 1.0), 1), x, log_p)
 
 
 @pytest.mark.parametrize("n", [1, 3, 100])

@@ -277,15 +277,26 @@ class Uniform(Law):
         return _summed(draw, n, size), np.zeros(size)
 
 
+ZETA = special.zeta(np.arange(2.0, 40.0))
+
+
+def _gumbel_centred(s: Any) -> Any:
+    """log Gamma(1 - s) - gamma s; below 0.3 by sum_k zeta(k) s^k/k from k = 2 (DLMF 5.7.3), because 1 - s is rounded."""
+    s = np.atleast_1d(np.asarray(s, dtype=complex))
+    small = np.abs(s) < 0.3
+    out = np.asarray(special.loggamma(1.0 - np.where(small, 0.5, s)) - s * np.euler_gamma)
+    y, total = s[small], np.zeros(np.count_nonzero(small), dtype=complex)
+    for k in range(39, 1, -1):
+        total = ZETA[k - 2] / k + y * total
+    out[small] = y * y * total
+    return out
+
+
 class Logistic(Law):
     name, mean, var, tilt_range = "logistic", 0.0, math.pi**2 / 3.0, (-1.0, 1.0)
 
     def centred(self, s: Any) -> Any:
-        s = np.asarray(s, dtype=complex)
-        out = special.loggamma(1.0 - s) + special.loggamma(1.0 + s)
-        small = np.abs(s) < 0.02
-        out[small] = math.pi**2 / 6.0 * s[small] ** 2 + math.pi**4 / 180.0 * s[small] ** 4 + math.pi**6 / 2835.0 * s[small] ** 6
-        return out
+        return _gumbel_centred(s) + _gumbel_centred(-np.asarray(s))
 
     def rvs(self, size: Any, random: np.random.Generator) -> Any:
         return random.logistic(size=size)
@@ -303,8 +314,7 @@ class Gumbel(Law):
     name, mean, var, tilt_range = "gumbel_r", float(np.euler_gamma), math.pi**2 / 6.0, (-INF, 1.0)
 
     def centred(self, s: Any) -> Any:
-        s = np.asarray(s, dtype=complex)
-        return special.loggamma(1.0 - s) - s * self.mean
+        return _gumbel_centred(s)
 
     def radius(self, s: float) -> float:
         return 0.5 * (1.0 - s)

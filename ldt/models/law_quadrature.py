@@ -27,8 +27,9 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(ORDER)
 #: Maps values at the nodes to Legendre coefficients.
 ANALYSIS = np.array([(2 * k + 1) / 2.0 * WEIGHTS * np.polynomial.legendre.Legendre.basis(k)(NODES) for k in range(ORDER)])
 REACH = 90.0  # the tilted log density falls this far below its top before it is cut off
-TOLERANCE = 2e-15
+TOLERANCE = 3e-16
 MAX_PANELS = 6000
+SMALL = 0.05  # tilt in standard deviations below which K comes from the nodes at s = 0
 SLOW = 5.0  # |t| times the widest panel, below which the nodes resolve the oscillation
 
 
@@ -157,11 +158,20 @@ class DensityLaw(Law):
         for real in np.unique(np.real(flat)):
             chosen = np.flatnonzero(np.real(flat) == real)
             panels = self.panels(float(real))
-            base = panels.log_mass - self.panels(0.0).log_mass if self._whole() else panels.log_mass
-            out[chosen] = base
+            out[chosen] = self._centred_real(float(real), panels)
             if np.iscomplexobj(s):
                 out[chosen] += self._along(panels, np.imag(flat[chosen]))
         return out.reshape(s.shape)
+
+    def _centred_real(self, s: float, panels: Panels) -> float:
+        """K(s) - s m; for small tilts by the nodes at s = 0, E[exp(sy) - 1 - sy], whose rounding is relative to the small sum."""
+        if not self._whole():
+            return panels.log_mass
+        start = self.panels(0.0)
+        if abs(s) * math.sqrt(self.var) < SMALL:
+            z = s * (start.x - start.mean)
+            return math.log1p(float(start.w @ (special.expm1(z) - z)))
+        return panels.log_mass - start.log_mass
 
     def _whole(self) -> bool:
         """Whether the mass at s = 0 is within the quadrature's reach (both tails light), so that it can be divided out."""

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
-from ldt.models.law_quadrature import DensityLaw
+from ldt.models.law_quadrature import SMALL, DensityLaw
 from ldt.models.laws import Affine
 from ldt.models.sums import Frame, Sum
 from ldt.numerics.inversion import EPS, Inverted, bent, periodic, straight
@@ -31,6 +31,7 @@ from ldt.tails.sum_saddle import curvature, reach, saddle
 LOG_HALF = -math.log(2.0)
 #: Two evaluations share the cgf and the conditioning: no error below this is claimed.
 FLOOR = 2e-14
+SAFETY = 4.0
 MAX_LATTICE_NODES = 1 << 24
 MAX_NODES, MAX_NODES_QUADRATURE = 1 << 17, 1 << 14
 
@@ -169,8 +170,10 @@ def _conditioning(model: Sum, s0: float, x: float) -> float:
     """What rounding of K, of the excess and of the laws' own quadrature does to log P."""
     laws = 0.0
     for law, n in model.parts:
-        defect = getattr(getattr(law, "base", law), "defect", 0.0)
-        laws += n * max(defect, EPS if defect else 0.0) * min(1.0, abs(s0) * math.sqrt(law.var) if math.isfinite(law.var) else 1.0)
+        base = law.base if isinstance(law, Affine) else law
+        if isinstance(base, DensityLaw):  # what the quadrature misses of the mass; a small tilt sees it only as far as it tilts
+            tilt = abs(s0) * math.sqrt(law.var) if math.isfinite(law.var) else 1.0
+            laws += SAFETY * n * max(base.defect, 2.0 * EPS) * (min(1.0, tilt) if tilt > SMALL else tilt * tilt)
     return EPS * (2.0 * model.frame(s0, x).size + abs(s0) * abs(x)) + laws
 
 

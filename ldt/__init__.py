@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from ldt.errors import NoTiltError as NoTiltError
     from ldt.models.alignment import AlignmentSum as AlignmentSum
     from ldt.models.architecture import Architecture as Architecture
+    from ldt.models.law_text import parse_law as parse_law
+    from ldt.models.laws import CgfLaw as CgfLaw
     from ldt.patterns.complexity import sample_complexity as sample_complexity
     from ldt.patterns.engine import pattern_table as pattern_table
     from ldt.patterns.geometric import numeric_table as numeric_table
     from ldt.patterns.phases import phases as phases
     from ldt.patterns.variational import variational as variational
-    from ldt.models.law_text import parse_law as parse_law
-    from ldt.models.laws import CgfLaw as CgfLaw
     from ldt.results import Cost as Cost
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -135,4 +136,16 @@ def test_sampling_does_not_depend_on_workers() -> None:
     model = ldt.IidSum(stats.halfnorm(), 8)
     results = [ldt.tail(model, 12.0, method="importance", samples=30_000, rng=5, workers=w).logp for w in (1, 3)]
     assert results[0] == results[1]
+    shipped = pickle.loads(pickle.dumps(ldt.IidSum(stats.gamma(2.0, scale=3.0), 8)))
+    assert ldt.tail(shipped, 90.0).logp == ldt.tail(ldt.IidSum(stats.gamma(2.0, scale=3.0), 8), 90.0).logp
+
+
+def test_sampling_until_an_error_is_reached() -> None:
+    seen: list[int] = []
+    model = ldt.IidSum(stats.gamma(2.0), 10)
+    result = ldt.tail(model, 45.0, method="importance", target_error=0.004, rng=1, progress=lambda done, *_: seen.append(done))
+    assert result.error <= 0.004
+    assert seen == sorted(seen)
+    assert seen[-1] == result.cost.samples
+    assert abs(result.logp - ldt.tail(model, 45.0).logp) < 5.0 * result.error
     assert math.isfinite(results[0])

@@ -141,14 +141,20 @@ def _with_density(base: Law, dist: Any, shapes: tuple[float, ...]) -> Law:
     if isinstance(inner, Constant) or type(inner).__module__ != f.__name__:
         return base
     a, b = (base.weight, base.shift) if isinstance(base, Affine) else (1.0, 0.0)
-    log_density = dist.logpmf if inner.discrete else dist.logpdf
     jump = 0.0 if inner.discrete else math.log(abs(a))
-    inner.logpdf = lambda x: log_density(b + a * np.asarray(x), *shapes) + jump  # type: ignore[method-assign]
-    if a > 0.0:
-        inner.logsf = lambda x: dist.logsf(b + a * np.asarray(x), *shapes)  # type: ignore[method-assign]
-    else:
-        inner.logsf = lambda x: dist.logcdf(b + a * np.asarray(x), *shapes)  # type: ignore[method-assign]
+    inner.logpdf = _Borrowed(dist, "logpmf" if inner.discrete else "logpdf", shapes, a, b, jump)  # type: ignore[method-assign]
+    inner.logsf = _Borrowed(dist, "logsf" if a > 0.0 else "logcdf", shapes, a, b, 0.0)  # type: ignore[method-assign]
     return base
+
+
+class _Borrowed:
+    """A function of a SciPy law at b + a x; a class so that laws can be shipped to other processes."""
+
+    def __init__(self, dist: Any, name: str, shapes: tuple[float, ...], a: float, b: float, jump: float) -> None:
+        self.dist, self.name, self.shapes, self.a, self.b, self.jump = dist, name, shapes, a, b, jump
+
+    def __call__(self, x: Any) -> Any:
+        return getattr(self.dist, self.name)(self.b + self.a * np.asarray(x), *self.shapes) + self.jump
 
 
 def tilt_ends(dist: Any, shapes: tuple[float, ...], support: tuple[float, float]) -> tuple[float, float]:

@@ -23,12 +23,13 @@ HEADER = ("x", "quantity", "side", "logp", "error", "error_kind", "method", "sta
 @click.option("--density", is_flag=True, help="The log density at x instead (of a lattice law, log P(S = x)).")
 @click.option("--method", default="auto", metavar="NAME", show_default=True, help="auto, exact, saddlepoint, importance or montecarlo.")
 @click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo).")
+@click.option("--target-error", type=number, metavar="X", help="Sample until the error of log P is X nats (importance, montecarlo).")
 @seed_option
 @click.option("--workers", type=number, metavar="N", help="Threads that sample; the numbers do not depend on it.")
 @output_options()
 def command(
-    law: str | None, n: Any, path: str | None, x: Any, side: str, density: bool, method: str, samples: Any, seed: Any, workers: Any,
-    out: Output,
+    law: str | None, n: Any, path: str | None, x: Any, side: str, density: bool, method: str, samples: Any, target_error: Any, seed: Any,
+    workers: Any, out: Output,
 ) -> int:  # fmt: skip
     """How rare: -log P(S >= x) of S = X_1 + ... + X_n or of a weighted sum, in nats."""
     import ldt
@@ -51,10 +52,11 @@ def command(
         raise ModelError(f"x: must be a finite number, got {x!r}")
     chosen = ldt.plan(model, float(x)).method if method == "auto" else method
     allowed = method_of(model, chosen).options
-    given = {name: value for name, value in (("samples", samples), ("workers", workers)) if value is not None}
+    asked = (("samples", samples), ("target_error", target_error), ("workers", workers))
+    given = {name: value for name, value in asked if value is not None}
     for name in given:
         if name not in allowed:
-            raise ModelError(f"--{name}: not an option of method {chosen!r}")
+            raise ModelError(f"--{name.replace('_', '-')}: not an option of method {chosen!r}")
     if seed is not None and "rng" in allowed:
         given["rng"] = seed
     if density:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ldt.errors import NoTiltError as NoTiltError
     from ldt.models.alignment import AlignmentSum as AlignmentSum
     from ldt.models.architecture import Architecture as Architecture
+    from ldt.models.law_text import parse_law as parse_law
+    from ldt.models.laws import CgfLaw as CgfLaw
     from ldt.models.networks import AttentionNetwork as AttentionNetwork
     from ldt.models.networks import ConvolutionalNetwork as ConvolutionalNetwork
     from ldt.models.networks import FunctionNetwork as FunctionNetwork
@@ -48,6 +50,10 @@ if TYPE_CHECKING:
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult
     from ldt.results import TailResult as TailResult
+    from ldt.sums import CompoundSum as CompoundSum
+    from ldt.sums import EmpiricalSum as EmpiricalSum
+    from ldt.sums import IidSum as IidSum
+    from ldt.sums import WeightedSum as WeightedSum
 
 __version__ = "0.1.0"
 
@@ -82,6 +88,12 @@ _HOME = {
     "MethodError": "ldt.errors",
     "ModelError": "ldt.errors",
     "NoTiltError": "ldt.errors",
+    "CgfLaw": "ldt.models.laws",
+    "CompoundSum": "ldt.sums",
+    "EmpiricalSum": "ldt.sums",
+    "IidSum": "ldt.sums",
+    "WeightedSum": "ldt.sums",
+    "parse_law": "ldt.models.law_text",
     "Cost": "ldt.results",
     "Plan": "ldt.results",
     "RateResult": "ldt.results",

@@ -28,6 +28,7 @@ RANK = {
     "adaptation": 4,
     "lazy": 4,
     "rg": 4,
+    "sums": 4,
     "reference": 4,
     "scaling": 5,
     "api": 6,

@@ -65,6 +65,15 @@ FAMILIES: dict[str, Family] = {
         },
         plan="ldt.tails.choose:choose_network",
     ),
+    "sum": Family(
+        {
+            "exact": Method("ldt.tails.sum_exact:run"),
+            "saddlepoint": Method("ldt.tails.sum_saddlepoint:run"),
+            "importance": Method("ldt.tails.sum_sampling:importance", SAMPLING, density=False),
+            "montecarlo": Method("ldt.tails.sum_sampling:montecarlo", SAMPLING, density=False),
+        },
+        plan="ldt.tails.sum_choose:choose",
+    ),
 }
 
 

@@ -1,0 +1,42 @@
+"""Which method answers a question about a sum, and why; nothing is run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ldt.models.law_quadrature import DensityLaw
+from ldt.models.laws import Affine
+from ldt.models.sums import Sum
+from ldt.results import Plan
+
+
+def choose(model: Sum, level: float) -> Plan:
+    """The plan for one sum and level."""
+    upper = model.degenerate or model.light("upper")
+    lower = model.degenerate or model.light("lower")
+    terms = sum(n for _, n in model.parts)
+    loose = model.discrete and model.lattice is None and not model.degenerate
+    law = model.parts[0][0] if model.parts else None
+    alone = terms == 1 and isinstance(law.base if isinstance(law, Affine) else law, DensityLaw)
+    if alone:
+        chosen, reason = "exact", "one term with a density: its own tail integral, heavy tails included"
+    elif not (upper or lower):
+        chosen, reason = "montecarlo", "no term has an exponential moment on either side (heavy tails): no tilt exists"
+    elif loose and terms > 20:
+        chosen, reason = "saddlepoint", "the terms are discrete and off any lattice: the sum is nearly smooth, but has no exact inversion"
+    elif loose:
+        chosen, reason = "exact", "few discrete terms: their values are listed"
+    elif model.lattice is not None:
+        chosen, reason = "exact", "a lattice law: one period of the contour gives every digit"
+    elif upper and lower:
+        chosen, reason = "exact", "E exp(sS) is finite around 0: the contour gives every digit at a cost that does not grow with n"
+    else:
+        side = "upper" if upper else "lower"
+        chosen, reason = "exact", f"only the {side} tail is light: it is exact, the other is its complement and exact while not small"
+    notes: list[tuple[str, float | None, Any]] = [
+        ("exact", None if loose and terms > 20 else 0.02, "contour inversion of the cgf"),
+        ("saddlepoint", 0.003 if upper or lower else None, "Lugannani-Rice; its error falls as 1/n"),
+        ("importance", 0.1 if upper or lower else None, "tilted samples; the independent check"),
+        ("montecarlo", 0.1, "100000 plain samples: of use where P is above 1e-4 or so"),
+    ]
+    return Plan(chosen, reason, tuple({"method": m, "seconds": s, "note": note} for m, s, note in notes))

@@ -1,0 +1,109 @@
+r"""The talk's sum of cubes, A = sum_c a_c^3/sqrt(15 N), a_c ~ N(0, 1): no exponential moment exists.                      [S]
+
+Of one term X = a^3, phi(s) = E exp(s X) is finite on the imaginary axis only and analytic in the upper half-plane.  There
+(derived in docs/theory.md; the substitution a = b - (1/6k) i completes the cube)
+
+    phi(s) = sqrt(2 pi) (3k)^(-1/3) Ai_e(z),   k = -i s,   z = 1/(12 k (3k)^(1/3)),   Ai_e(z) = exp(2/3 z^(3/2)) Ai(z),
+
+because 2/3 z^(3/2) = 1/(108 k^2).  On the cut, s > 0 approached from above, z = x e^(2 pi i/3) and
+
+    phi(s + i0) = sqrt(pi/2) (3s)^(-1/3) [e^(-xi) Bi(x) + i e^(-xi) Ai(x)],   x = 1/(12 s (3s)^(1/3)),   xi = 1/(108 s^2),
+
+so that tan arg phi = Ai/Bi ~ e^(-2 xi)/2, the exact exponentially small jump.  For |s| < 0.02 the asymptotic series
+sum_j (6j-1)!! s^(2j)/(2j)! is exact to e^(-1/(54 s^2)) < 1e-20 and gives log phi with full relative accuracy.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, ClassVar
+
+from ldt.errors import ModelError, NoTiltError
+from ldt.models.alignment import _integer
+from ldt.numerics.complexes import expm1, log1p
+
+MAX_TERMS = 10**12
+#: Below this |s| the moment series replaces the Airy functions.
+SERIES = 0.02
+#: Above this |s| they are used; between, where they lose two digits in phi - 1, a quadrature on a = r e^(i pi/5).
+AIRY = 0.2
+NO_TILT = (
+    "E exp(s A) is infinite for every s != 0 (the sum has heavy tails), so there is no {what};"
+    " use method='exact' (the branch cut), 'conditional' or 'bigjump'"
+)
+
+
+class CubeLaw:
+    """The law of X = a^3, a ~ N(0, 1), through phi on the cut and above it (``ldt.tails.cut.CutLaw``)."""
+
+    one_sided = False
+
+    def cut(self, s: Any) -> tuple[Any, Any]:
+        """(log |phi(s + i0)|, log arg phi(s + i0)) for an array of s > 0; relative accuracy for each."""
+        import numpy as np
+        from scipy.special import airye
+
+        with np.errstate(over="ignore", divide="ignore"):
+            x = np.minimum(1.0 / (12.0 * s * np.cbrt(3.0 * s)), 1e6)  # beyond, Ai_e/Bi_e is 1/2 to the last digit
+            ai, _, bi, _ = airye(x)
+            log_ratio = np.log(ai / bi) - 1.0 / (54.0 * s * s)
+        ratio = np.exp(log_ratio)
+        angle = np.where(log_ratio < -9.0, log_ratio - ratio * ratio / 3.0, np.log(np.arctan(np.maximum(ratio, 1e-300))))
+        return self.off(s + 0j).real, angle
+
+    def off(self, s: Any) -> Any:
+        """log phi(s) for an array of complex s in the first quadrant (the cut taken from above), accurate relative to phi - 1."""
+        import numpy as np
+        from scipy.special import airye
+
+        s = np.asarray(s, dtype=complex)
+        out = np.empty_like(s)
+        tiny, large = np.abs(s) < SERIES, np.abs(s) > AIRY
+        out[tiny] = log1p(_moments(s[tiny]))
+        middle = ~(tiny | large)
+        out[middle] = log1p(_rotated(s[middle]))
+        k = -1j * s[large]
+        root = (3.0 * k) ** (1.0 / 3.0)
+        out[large] = np.log(math.sqrt(2.0 * math.pi) * airye(1.0 / (12.0 * k * root))[0] / root)
+        return out
+
+    def smallest(self, n: float, t: float) -> float:
+        """An s > 0 below which the integrand on the cut is negligible."""
+        return 1e-3 / (abs(t) + math.sqrt(15.0 * n) + 1.0)
+
+
+def _moments(s: Any) -> Any:
+    """phi(s) - 1 by its asymptotic series, |s| < SERIES: terms (6j-1)!!/(2j)! s^(2j), the smallest of them below 1e-17."""
+    import numpy as np
+
+    u = s * s
+    total = np.zeros_like(u)
+    for j in range(16, 0, -1):
+        total = (1.0 + total) * u * _RATIOS[j - 1]
+    return total
+
+
+#: m_j/m_(j-1), m_j = E a^(6j)/(2j)!.
+_RATIOS = [(6 * j - 5) * (6 * j - 3) * (6 * j - 1) / ((2 * j) * (2 * j - 1)) for j in range(1, 17)]
+
+
+def _rotated(s: Any) -> Any:
+    """phi(s) - 1 as int_0^inf [e^(-a^2/2) expm1(s a^3) da, a = r e^(i pi/5), + e^(-r^2/2) expm1(-s r^3) dr]/sqrt(2 pi)."""
+    import numpy as np
+
+    r, w = _gauss()
+    turn = complex(math.cos(math.pi / 5), math.sin(math.pi / 5))
+    a = r * turn
+    cube = s[:, None] * (r * r * r)
+    return (expm1(cube * turn**3) @ (w * np.exp(-0.5 * a * a) * turn) + expm1(-cube) @ (w * np.exp(-0.5 * r * r))) / math.sqrt(2.0 * math.pi)
+
+
+@cache
+def _gauss() -> tuple[Any, Any]:
+    """Nodes and weights on (0, 17), where e^(-0.155 r^2) has fallen below 1e-19."""
+    import numpy as np
+
+    x, w = np.polynomial.legendre.leggauss(100)
+    return 8.5 * (1.0 + x), 8.5 * w

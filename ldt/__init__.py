@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ldt.patterns.geometric import numeric_table as numeric_table
     from ldt.patterns.phases import phases as phases
     from ldt.patterns.variational import variational as variational
+    from ldt.models.cubic import CubicSum as CubicSum
+    from ldt.models.heavy_sum import HeavySum as HeavySum
     from ldt.results import Cost as Cost
     from ldt.results import Plan as Plan
     from ldt.results import RateResult as RateResult
@@ -47,6 +49,8 @@ __version__ = "0.1.0"
 _HOME = {
     "AlignmentSum": "ldt.models.alignment",
     "Architecture": "ldt.models.architecture",
+    "CubicSum": "ldt.models.cubic",
+    "HeavySum": "ldt.models.heavy_sum",
     "compare": "ldt.api",
     "logcdf": "ldt.api",
     "logpdf": "ldt.api",

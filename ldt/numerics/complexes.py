@@ -30,6 +30,7 @@ def log1p(z: Any) -> Any:
     x, y = z.real, z.imag
     out = np.empty_like(z)
     near = (np.abs(x) < 0.5) & (np.abs(y) < 0.5)
-    out.real = np.where(near, 0.5 * np.log1p(np.where(near, x * (2.0 + x) + y * y, 0.0)), np.log(np.where(near, 1.0, np.hypot(1.0 + x, y))))
+    u, v = np.where(near, x, 0.0), np.where(near, y, 0.0)
+    out.real = np.where(near, 0.5 * np.log1p(u * (2.0 + u) + v * v), np.log(np.where(near, 1.0, np.maximum(np.hypot(1.0 + x, y), 1e-300))))
     out.imag = np.arctan2(y, 1.0 + x)
     return out

@@ -36,7 +36,7 @@ from ldt.results import Cost
 EPS = 2.0**-52
 #: What is left out lies this many nats below the largest.
 DROP = 46.0
-STEP = 0.12  # of the scan in log s
+STEP = 0.2  # of the scan in log s
 MAX_SCAN = 20_000
 MAX_PANELS = 4096
 #: (shift of s_1, angle of the ray in degrees, nodes a panel) of the two evaluations.
@@ -56,6 +56,9 @@ class CutLaw(Protocol):
 
     def smallest(self, n: float, t: float) -> float:
         """An s > 0 below which n arg phi is negligible and phi^n e^(-st) is 1."""
+
+    def varied(self) -> CutLaw:
+        """The same law evaluated in another way."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,17 @@ class _Found:
 
 def log_upper(law: CutLaw, n: int, t: float, density: bool = False) -> tuple[float, float, int, CutDetail]:
     """(log P(S > t) or log p(t), its error, nodes, detail); for t to the right of the bulk or within it."""
-    return _twice(lambda v: _upper(law, n, t, density, *v))
+    return _twice(_upper, law, n, t, density)
 
 
 def log_lower(law: CutLaw, n: int, t: float, density: bool = False) -> tuple[float, float, int, CutDetail]:
-    """(log P(S <= t) or log p(t), ...) of a law on [0, inf) by the saddle at s < 0; for t to the left of the mean."""
-    return _twice(lambda v: _lower(law, n, t, density, *v))
+    """(log P(S <= t) or log p(t), ...) of a law on [0, inf) by the saddle at s < 0; for 0 < t to the left of the bulk or within it."""
+    return _twice(_lower, law, n, t, density)
 
 
-def _twice(evaluate: Any) -> tuple[float, float, int, CutDetail]:
-    one, two = (evaluate(v) for v in VARIATIONS)
-    error = 2.0 * abs(one.log - two.log) + max(one.noise, two.noise)
+def _twice(evaluate: Any, law: CutLaw, n: int, t: float, density: bool) -> tuple[float, float, int, CutDetail]:
+    one, two = (evaluate(x, n, t, density, *v) for x, v in zip((law, law.varied()), VARIATIONS, strict=True))
+    error = 2.0 * abs(one.log - two.log) + max(one.noise, two.noise) + 2.0 * EPS * (1.0 + abs(one.log))
     return one.log, error, one.nodes + two.nodes, one.detail
 
 
@@ -218,7 +221,7 @@ def _upper(law: CutLaw, n: int, t: float, density: bool, shift: float, degrees: 
     if more:
         end = cut.shifted(end, math.log(shift))
     a, b, top = cut.window(grid, values, end)
-    rounding = EPS * (8.0 + _size(law, n, t, math.exp(b)))
+    rounding = EPS * (32.0 + _size(law, n, t, math.exp(b)))
     jump, jump_moduli, noise, count = _composite(lambda v: np.exp(cut(v)[1] - top), a, b, nodes, rounding)
     if not more:
         return _Found(top + math.log(jump.real / math.pi), noise / jump.real, count + cut.nodes, CutDetail(1.0, math.exp(end), 1.0))
@@ -246,16 +249,19 @@ def _ray(law: CutLaw, n: int, t: float, density: bool, start: float, degrees: fl
 
     def exponent(rho: Any) -> Any:
         s = start + rho * turn
-        return n * law.off(s) - s * t - power * np.log(s)
+        return n * law.off(s) - s * t - power * np.log(s if start > 0.0 else -s)
 
-    v = math.log(abs(start)) + np.arange(-34.0, 60.0, 0.25)
-    size = exponent(np.exp(v)).real
+    v, size = np.empty(0), np.empty(0)
+    lo, end = math.log(abs(start)) - 34.0, np.empty(0)
+    while not len(end):  # out to where nothing is left
+        if len(v) > MAX_SCAN:
+            raise ConvergenceError("level: the integrand does not decay along the path")
+        more = lo + 0.25 * np.arange(len(v), len(v) + 96)
+        v, size = np.append(v, more), np.append(size, exponent(np.exp(more)).real)
+        weight = size + v
+        top = int(np.argmax(weight))
+        end = np.flatnonzero(weight[top:] < weight[top] - DROP)
     base = float(exponent(np.array([0.0])).real[0])
-    weight = size + v
-    top = int(np.argmax(weight))
-    end = np.flatnonzero(weight[top:] < weight[top] - DROP)
-    if not len(end):
-        raise ConvergenceError("level: the integrand does not decay along the path")
     far = math.exp(float(v[top + end[0]]))
     bend = np.flatnonzero(size < base - 1.0)
     width = min(math.exp(float(v[bend[0]])), far) if len(bend) else far
@@ -264,10 +270,33 @@ def _ray(law: CutLaw, n: int, t: float, density: bool, start: float, degrees: fl
     def integrand(u: Any) -> Any:
         return np.exp(exponent(width * np.expm1(u)) + u + math.log(width) - base) * turn
 
-    rounding = EPS * (8.0 + _size(law, n, t, start + width * turn))
+    rounding = EPS * (32.0 + _size(law, n, t, start + width * turn))
     total, moduli, noise, count = _composite(integrand, 0.0, math.log1p(far / width), nodes, rounding)
     return base, total, noise, count + len(v), moduli
 
 
 def _lower(law: CutLaw, n: int, t: float, density: bool, shift: float, degrees: float, nodes: int) -> _Found:
-    raise NotImplementedError
+    from scipy.optimize import minimize_scalar
+
+    power = 0.0 if density else 1.0
+
+    def height(v: float) -> float:
+        s = -math.exp(v)
+        return n * float(law.off(np.array([complex(s, 0.0)]))[0].real) - s * t - power * v
+
+    grid = math.log(law.smallest(n, t)) + np.arange(-4.0, 700.0, 1.0)
+    values, k = [], 0
+    for v in grid:
+        values.append(height(float(v)))
+        if len(values) > 2 and values[-1] > values[-2]:
+            break
+    k = int(np.argmin(values))
+    found = minimize_scalar(height, bounds=(grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)]), method="bounded", options={"xatol": 1e-5})
+    v, step = float(found.x), math.log(shift)
+    while step != 0.0 and height(v + step) > float(found.fun) + 0.5:
+        step *= 0.5
+    base, ray, noise, count, moduli = _ray(law, n, t, density, -math.exp(v + step), degrees, nodes)
+    if not ray.imag > 0.0:
+        raise ConvergenceError(f"level: the path cancels at {t:.6g}")
+    log = base + math.log(ray.imag / math.pi)
+    return _Found(log, noise / ray.imag, count + len(values), CutDetail(0.0, -math.exp(v), moduli / ray.imag))

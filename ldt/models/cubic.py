@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, ClassVar
 
-from ldt.errors import ModelError, NoTiltError
+from ldt.errors import NoTiltError
 from ldt.models.alignment import _integer
 from ldt.numerics.complexes import expm1, log1p
 
@@ -79,18 +79,18 @@ class CubeLaw:
 
 
 def _moments(s: Any) -> Any:
-    """phi(s) - 1 by its asymptotic series, |s| < SERIES: terms (6j-1)!!/(2j)! s^(2j), the smallest of them below 1e-17."""
+    """phi(s) - 1 by its asymptotic series, |s| < SERIES: terms (6j-1)!!/(2j)! s^(2j), 45 of them, where they are smallest."""
     import numpy as np
 
     u = s * s
     total = np.zeros_like(u)
-    for j in range(16, 0, -1):
+    for j in range(len(_RATIOS), 0, -1):
         total = (1.0 + total) * u * _RATIOS[j - 1]
     return total
 
 
 #: m_j/m_(j-1), m_j = E a^(6j)/(2j)!.
-_RATIOS = [(6 * j - 5) * (6 * j - 3) * (6 * j - 1) / ((2 * j) * (2 * j - 1)) for j in range(1, 17)]
+_RATIOS = [(6 * j - 5) * (6 * j - 3) * (6 * j - 1) / ((2 * j) * (2 * j - 1)) for j in range(1, 46)]
 
 
 def _rotated(s: Any) -> Any:
@@ -101,7 +101,8 @@ def _rotated(s: Any) -> Any:
     turn = complex(math.cos(math.pi / 5), math.sin(math.pi / 5))
     a = r * turn
     cube = s[:, None] * (r * r * r)
-    return (expm1(cube * turn**3) @ (w * np.exp(-0.5 * a * a) * turn) + expm1(-cube) @ (w * np.exp(-0.5 * r * r))) / math.sqrt(2.0 * math.pi)
+    total = expm1(cube * turn**3) @ (w * np.exp(-0.5 * a * a) * turn) + expm1(-cube) @ (w * np.exp(-0.5 * r * r))
+    return total / math.sqrt(2.0 * math.pi)
 
 
 @cache

@@ -20,8 +20,8 @@ turns to arg V = -3 pi/4 below |V| ~ |s|.
 from __future__ import annotations
 
 import math
-from copy import copy
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -64,7 +64,7 @@ class PositiveLaw:
         start = 0.0 if t <= 0.0 else float(self.log_sf(np.array([t]))[0])
         rest = np.flatnonzero(self.log_grid + math.log(n) < min(0.0, start + math.log(n)) - 48.0)
         if not len(rest):
-            raise ConvergenceError(f"level: the tail of {self.name} reaches beyond the range of double precision here; use method='bigjump'")
+            raise ConvergenceError(f"level: the tail of {self.name} leaves the range of double precision here; use method='bigjump'")
         bulk = float(self.grid[np.argmax(self.log_grid < -2.0)])
         return min(1.0 / float(self.grid[rest[0]]), 1e-3 / (max(t, 0.0) + n * bulk))
 
@@ -74,8 +74,8 @@ class PositiveLaw:
         return -self.log_sf(x + 1j * step).imag / step
 
     def _leave(self, s: Any) -> Any:
-        """x_1 for each complex s: the last root of hazard = max(Re s, lean |s|), and 0.3/|s| where there is none; off the cut no further than
-        where e^(Re s x) G(x) has vanished."""
+        """x_1 for each complex s: the last root of hazard = max(Re s, lean |s|), and 0.3/|s| where there is none; off the cut no further
+        than where e^(Re s x) G(x) has vanished."""
         target = np.maximum(s.real, self.lean * np.abs(s))
         below = len(self.grid) - np.searchsorted(self.envelope[::-1], target)  # grid points whose envelope is >= target
         out = 0.3 / np.abs(s)
@@ -170,7 +170,7 @@ class PositiveLaw:
         return out
 
     def _small(self, s: Any) -> Any:
-        """log phi where it is small: phi = -s int_0^inf e^(sx) P(X <= x) dx on a ray from 0, in log |x| between the points where all is lost."""
+        """log phi where it is small: phi = -s int_0^inf e^(sx) P(X <= x) dx on a ray from 0, in log |x| over what is not lost."""
         turn = np.exp(1j * (np.pi - np.angle(s)) * self.half)[:, None]
         y = np.linspace(-14.0, 10.0, 240) * max(1.0, self.grain) - np.log(np.abs(s))[:, None] * 0.5
         y = np.concatenate([y, y - 0.5 * np.log(np.abs(s))[:, None]], axis=1)
@@ -211,7 +211,7 @@ class StudentLaw:
     def smallest(self, n: float, t: float) -> float:
         """An s > 0 below which the integrand on the cut is negligible."""
         decay = min(48.0 / min(self.index, 8.0) + 3.0, 560.0)
-        return math.exp(-decay) / (abs(t) + n ** max(0.5, 1.0 / self.df) * (1.0 + self.df**0.5))
+        return float(math.exp(-decay) / (abs(t) + n ** max(0.5, 1.0 / self.df) * (1.0 + self.df**0.5)))
 
     def cut(self, s: Any) -> tuple[Any, Any]:
         """(log |phi(s + i0)|, log arg phi(s + i0)) for an array of s > 0."""
@@ -220,13 +220,17 @@ class StudentLaw:
         a, q = self.a, s * math.sqrt(self.df)
         log_phi = self.off(s + 0j)
         with np.errstate(all="ignore"):
-            series = q < 1e-3 * min(1.0, a)  # J_a by two terms of its power series, where it may underflow
-            log_j = np.where(series, a * np.log(0.5 * q) - math.lgamma(a + 1.0) + np.log1p(-q * q / (4.0 * (a + 1.0))), np.log(jve(a, q)))
+            series = q < math.sqrt(a)  # J_a by its power series, where it may underflow
+            x, total = 0.25 * q * q, np.ones_like(q)
+            for k in range(24, 0, -1):
+                total = 1.0 - total * np.where(series, x, 0.0) / (k * (a + k))
+            log_j = np.where(series, a * np.log(0.5 * q) - math.lgamma(a + 1.0) + np.log(total), np.log(jve(a, q)))
             log_imaginary = -a * math.log(2.0) + math.log(math.pi) - gammaln(a) + a * np.log(q) + log_j
             ratio = log_imaginary - log_phi.real
             value = np.minimum(np.exp(ratio), 1.0)  # sin arg phi
             turned = (-yve(a, q) < 0.0) & ~series
-            angle = np.where(ratio < -9.0, ratio + value * value / 6.0, np.log(np.where(turned, math.pi - np.arcsin(value), np.arcsin(value))))
+            arc = np.arcsin(value)
+            angle = np.where(ratio < -9.0, ratio + value * value / 6.0, np.log(np.where(turned, math.pi - arc, arc)))
         return log_phi.real, angle
 
     def off(self, s: Any) -> Any:
@@ -234,7 +238,7 @@ class StudentLaw:
         from scipy.special import gammaln, kve
 
         z = -1j * np.asarray(s, dtype=complex) * math.sqrt(self.df)
-        near = np.abs(s) * max(1.0, math.sqrt(self.df)) < 0.3
+        near = (np.abs(z) < max(0.3, 0.1 * self.a)) & (np.abs(s) < 0.3)
         out = np.empty(len(z), dtype=complex)
         out[near] = log1p(self._mixture(np.asarray(s)[near]))
         far = z[~near]
@@ -243,23 +247,23 @@ class StudentLaw:
         return out
 
     def _mixture(self, s: Any) -> Any:
-        """phi(s) - 1 = E expm1(s^2/(2V)) by the trapezoidal rule in v = log |V|, arg V = -(3 pi/8)(1 - tanh(v - log |s|))."""
+        """phi(s) - 1 = E expm1(s^2/(2V)) by the trapezoidal rule in v = log |V|, arg V = -(3/8)(pi - 2 arg s)(1 - tanh(v - log |s|))."""
         if not len(s):
             return np.zeros(0, dtype=complex)
         a, step = self.a, self.step / max(1.0, math.sqrt(self.a) / 3.0)
-        low = float(np.min(np.log(np.abs(s)))) * 2.0 - 6.0
-        low = max(low, float(np.min(np.log(np.abs(s)))) - REACH / a - 3.0)
+        low = 2.0 * float(np.min(np.log(np.abs(s)))) - REACH / a - 3.0  # below, expm1 is -1 and V^a has vanished
         v = np.arange(low, math.log(1.0 + (REACH + 10.0) / a + 8.0 / math.sqrt(a)) + 1.0, step)
         out = np.empty(len(s), dtype=complex)
         const = a * math.log(a) - math.lgamma(a)
         for i in range(0, len(s), BLOCK):
             block = s[i : i + BLOCK, None]
             bend = np.tanh(v - np.log(np.abs(block)))
-            path = v - 1j * (3.0 * np.pi / 8.0) * (1.0 - bend)
+            lean = 0.375 * np.maximum(np.pi - 2.0 * np.angle(block), 0.0)
+            path = v - 1j * lean * (1.0 - bend)
             big = np.exp(path)
             with np.errstate(under="ignore"):
                 values = np.exp(a * path - a * big + const) * expm1(0.5 * block * block / big)
-            out[i : i + BLOCK] = np.sum(values * (1.0 + 1j * (3.0 * np.pi / 8.0) * (1.0 - bend * bend)), axis=1) * step
+            out[i : i + BLOCK] = np.sum(values * (1.0 + 1j * lean * (1.0 - bend * bend)), axis=1) * step
         return out
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from ldt.errors import ModelError, NoTiltError
+from ldt.errors import MethodError, ModelError, NoTiltError
 from ldt.models.alignment import _integer
 
 MAX_TERMS = 10**9
@@ -143,7 +143,26 @@ def draws(model: Any, size: Any, rng: Any) -> Any:
 
 
 def standard(model: Any, level: float, side: str) -> tuple[float, str]:
-    """(t, side) in standard units: {S >= level} is {sum Y >= t} ('upper') or {sum Y <= t} ('lower')."""
+    """(t, side) in standard units: the event is {sum Y >= t} ('upper') or {sum Y <= t} ('lower')."""
     t = (model.sign * level - model.shift) / model.factor
-    flipped = "lower" if side == "upper" else "upper"
-    return t, (side if model.sign > 0.0 else flipped) if math.isfinite(t) else side
+    return t, side if model.sign > 0.0 else {"upper": "lower", "lower": "upper"}[side]
+
+
+def heavy_side(model: Any, level: float, side: str, method: str) -> float:
+    """t of the event {sum Y >= t} on the heavy side; MethodError for the light side."""
+    t, side = standard(model, level, side)
+    if side == "upper":
+        return t
+    if model.term.symmetric:
+        return -t
+    raise MethodError(f"side: {method!r} is for the side of the large jumps; use method='exact' or 'montecarlo' for the other")
+
+
+def bulk_scale(term: Any, n: float) -> float:
+    """The size of the fluctuations of a sum of n terms without its rare jumps: sqrt(n var), or where the variance is infinite that of the
+    terms up to the size that one of them reaches, u with n P(Y > u) = 1."""
+    if math.isfinite(term.var):
+        return math.sqrt(n * term.var)
+    import numpy as np
+
+    return abs(float(term.isf(np.array([-math.log(n + 1.0)]))[0])) + abs(float(term.isf(np.array([math.log(0.75)]))[0]))

@@ -104,8 +104,9 @@ def levy() -> Term:
 
     law = PositiveLaw("levy", log_sf, log_cdf, 0.5)
     return _positive(
-        law, lambda x: -0.5 / x - 1.5 * np.log(x) - 0.5 * math.log(2.0 * math.pi), lambda q: 0.5 / special.erfinv(np.exp(q)) ** 2, math.inf, math.inf
-    )
+        law, lambda x: -0.5 / x - 1.5 * np.log(x) - 0.5 * math.log(2.0 * math.pi),
+        lambda q: 0.5 / special.erfinv(np.exp(q)) ** 2, math.inf, math.inf,
+    )  # fmt: skip
 
 
 def burr(c: float, d: float) -> Term:
@@ -118,8 +119,9 @@ def burr(c: float, d: float) -> Term:
     mean = float(moment(1.0))
     var = float(moment(2.0)) - mean**2 if c * d > 2.0 else math.inf
     return _positive(
-        law, lambda x: math.log(c * d) + (c - 1.0) * np.log(x) - (d + 1.0) * np.log1p(x**c), lambda q: np.expm1(-q / d) ** (1.0 / c), mean, var
-    )
+        law, lambda x: math.log(c * d) + (c - 1.0) * np.log(x) - (d + 1.0) * np.log1p(x**c),
+        lambda q: np.expm1(-q / d) ** (1.0 / c), mean, var,
+    )  # fmt: skip
 
 
 def student(df: float) -> Term:
@@ -131,7 +133,7 @@ def student(df: float) -> Term:
     return Term(
         f"t({df:g})", lambda x: _log_sf_t(np.asarray(x, dtype=float), df, const), lambda x: const - 0.5 * (df + 1.0) * _log_square(x, df),
         lambda q: _isf_t(np.asarray(q, dtype=float), df, const, frozen), lambda size, random: random.standard_t(df, size), -math.inf,
-        0.0 if df > 1.0 else math.nan, df / (df - 2.0) if df > 2.0 else math.inf, StudentLaw(df),
+        0.0 if df > 1.0 else math.nan, df / (df - 2.0) if df > 2.0 else math.inf, StudentLaw(df) if df <= 200.0 else None,
     )  # fmt: skip
 
 
@@ -231,10 +233,17 @@ def term_of(law: Any) -> tuple[Term, float, float, float]:
     shapes, loc, scale = tuple(float(v) for v in shapes), float(loc), float(scale)
     if not (scale > 0.0 and bool(np.all(dist._argcheck(*shapes)))):
         raise ModelError(f"law: {dist.name} does not allow the parameters {values}")
-    if dist.name in TABLE and LIMITS.get(dist.name, lambda *_: True)(*shapes):
+    allowed = LIMITS.get(dist.name)
+    if dist.name in TABLE and (allowed is None or allowed(*shapes)):
         term, shift, factor, sign = TABLE[dist.name](*shapes)
         return term, sign * loc + scale * shift, scale * factor, sign
-    return _from_scipy(dist, shapes), loc, scale, 1.0
+    other = _from_scipy(dist, shapes)
+    near, far = (float(x) for x in np.asarray(dist.isf(np.array([1e-6, 1e-250]), *shapes)))
+    with np.errstate(all="ignore"):
+        heavy = math.isfinite(far) and other.hazard(far) < 0.85 * other.hazard(near)
+    if not heavy:
+        raise ModelError(f"law: the upper tail of {other.name} is not heavy (its hazard rate does not fall), so a tilt exists")
+    return other, loc, scale, 1.0
 
 
 def _from_scipy(dist: Any, shapes: tuple[float, ...]) -> Term:

@@ -31,7 +31,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from ldt.errors import ConvergenceError
-from ldt.results import Cost
 
 EPS = 2.0**-52
 #: What is left out lies this many nats below the largest.
@@ -63,7 +62,7 @@ class CutLaw(Protocol):
 
 @dataclass(frozen=True)
 class CutDetail:
-    """``jump``: share of the cut in P (what the large jumps bring before the turn); ``turn``: s_1; ``cancellation``: sum of moduli over P."""
+    """``jump``: share of the cut in P; ``turn``: s_1; ``cancellation``: sum of moduli over P."""
 
     jump: float
     turn: float
@@ -123,7 +122,9 @@ class _Cut:
     def scan(self) -> tuple[Any, Any, float, bool]:
         """(v, g) on a grid up to the turn, the turn v_1, and whether the integrand goes on beyond it."""
         lo = math.log(self.law.smallest(self.n, self.t))
-        grid, values, top, last = [], [], -math.inf, math.inf
+        grid: list[float] = []
+        values: list[float] = []
+        top, last = -math.inf, math.inf
         for start in range(0, MAX_SCAN, 64):
             v = lo + STEP * np.arange(start, start + 64)
             h, g, angle = self(v)
@@ -242,7 +243,9 @@ def _size(law: CutLaw, n: int, t: float, s: complex) -> float:
     return float(abs(n * law.off(np.array([s], dtype=complex))[0]) + abs(s * t))
 
 
-def _ray(law: CutLaw, n: int, t: float, density: bool, start: float, degrees: float, nodes: int) -> tuple[float, complex, float, int, float]:
+def _ray(
+    law: CutLaw, n: int, t: float, density: bool, start: float, degrees: float, nodes: int
+) -> tuple[float, complex, float, int, float]:
     """The integral on the ray from ``start``: its scale (log), integral, noise, nodes and moduli, the last three over the scale."""
     turn = complex(math.cos(math.radians(degrees)), math.sin(math.radians(degrees)))
     power = 0.0 if density else 1.0
@@ -252,7 +255,7 @@ def _ray(law: CutLaw, n: int, t: float, density: bool, start: float, degrees: fl
         return n * law.off(s) - s * t - power * np.log(s if start > 0.0 else -s)
 
     v, size = np.empty(0), np.empty(0)
-    lo, end = math.log(abs(start)) - 34.0, np.empty(0)
+    lo, end = math.log(abs(start)) - 34.0, np.empty(0, dtype=int)
     while not len(end):  # out to where nothing is left
         if len(v) > MAX_SCAN:
             raise ConvergenceError("level: the integrand does not decay along the path")
@@ -291,7 +294,8 @@ def _lower(law: CutLaw, n: int, t: float, density: bool, shift: float, degrees: 
         if len(values) > 2 and values[-1] > values[-2]:
             break
     k = int(np.argmin(values))
-    found = minimize_scalar(height, bounds=(grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)]), method="bounded", options={"xatol": 1e-5})
+    ends = (grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)])
+    found = minimize_scalar(height, bounds=ends, method="bounded", options={"xatol": 1e-5})
     v, step = float(found.x), math.log(shift)
     while step != 0.0 and height(v + step) > float(found.fun) + 0.5:
         step *= 0.5

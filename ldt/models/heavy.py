@@ -164,7 +164,7 @@ class PositiveLaw:
         s = np.asarray(s, dtype=complex)
         axis, ray, scale = self._transform(s)
         out = log1p(s * (axis + ray * np.exp(scale)))
-        small = (out.real < -1.0) & (np.angle(s) > 0.5)
+        small = (out.real < -3.0) & (np.angle(s) > 0.5)
         if np.any(small):
             out[small] = np.concatenate([self._small(s[small][i : i + BLOCK]) for i in range(0, int(small.sum()), BLOCK)])
         return out
@@ -172,9 +172,9 @@ class PositiveLaw:
     def _small(self, s: Any) -> Any:
         """log phi where it is small: phi = -s int_0^inf e^(sx) P(X <= x) dx on a ray from 0, in log |x| over what is not lost."""
         turn = np.exp(1j * (np.pi - np.angle(s)) * self.half)[:, None]
-        y = np.linspace(-14.0, 10.0, 240) * max(1.0, self.grain) - np.log(np.abs(s))[:, None] * 0.5
-        y = np.concatenate([y, y - 0.5 * np.log(np.abs(s))[:, None]], axis=1)
-        y.sort(axis=1)
+        scale = np.log(np.abs(s))[:, None]
+        ends = -scale + np.minimum(-REACH - 4.0, -0.5 * scale), 8.0 - np.minimum(scale, 0.0)  # wide enough for any law near 0
+        y = ends[0] + (ends[1] - ends[0]) * np.linspace(0.0, 1.0, 700)
 
         def exponent(y: Any) -> Any:
             x = np.exp(y) * turn
@@ -187,7 +187,7 @@ class PositiveLaw:
         rows, last = np.arange(len(s)), y.shape[1] - 1
         low = y[rows, np.maximum(np.argmax(alive, axis=1) - 1, 0)]
         high = y[rows, np.minimum(last - np.argmax(alive[:, ::-1], axis=1) + 1, last)]
-        panels = 16
+        panels = math.ceil(float(np.max(high - low)) / 0.9) + 8
         with np.errstate(all="ignore"):
             values = np.nan_to_num(np.exp(exponent(low[:, None] + (high - low)[:, None] * self._points(panels)) - top[:, None]), nan=0.0)
         return np.log(-s * (values @ self._weights(panels)) * (high - low) * turn[:, 0]) + top

@@ -133,10 +133,17 @@ def tilted(model: Any, level: float) -> Any:
 
 
 def sample_given(model: Any, level: float, size: int = 1, *, rng: Any = None) -> Any:
-    """Exact draws of the weights given A >= level (given A <= level for level < 0), by sector and rejection.
+    """Draws of what is random given A >= level (given A <= level for level < 0, for symmetric laws).
 
-    Returns a ldt.tails.conditional.ConditionalSample: ``a`` and ``w`` of shape (size, N), ``rho`` = |w_perp|^2, ``A``, ``seed``.
+    AlignmentSum: exact draws of the weights by sector and rejection, a ldt.tails.conditional.ConditionalSample: ``a`` and ``w`` of
+    shape (size, N), ``rho`` = |w_perp|^2, ``A``, ``seed``.  Sums of heavy-tailed terms: a ldt.tails.heavy_given.HeavySample, exact
+    where rejection is feasible, else weighted, which its ``exact`` says; given A <= level where only the lower tail is heavy.
     """
+    if getattr(model, "kind", None) == "heavy":
+        from ldt.tails.heavy_given import sample
+
+        value = _level(level)
+        return sample(model, value, size, rng=rng, side="lower" if model.sign < 0.0 or (model.symmetric and value < 0.0) else "upper")
     from ldt.tails.conditional import conditional_sample
 
     _need_alignment(model)
@@ -217,6 +224,10 @@ def _need_alignment(model: Any) -> None:
     """What only sums over neurons have (rates, tilted laws, conditional weights) is refused for other models by name."""
     from ldt.models.alignment import AlignmentSum
 
+    if getattr(model, "kind", None) == "heavy":
+        from ldt.models.cubic import NO_TILT
+
+        raise NoTiltError("model: " + NO_TILT.format(what="rate function and no tilted law"))
     if not isinstance(model, AlignmentSum):
         raise ModelError(f"model: must be an AlignmentSum, got {type(model).__name__}")
 

@@ -74,6 +74,18 @@ FAMILIES: dict[str, Family] = {
         },
         plan="ldt.tails.sum_choose:choose",
     ),
+    "heavy": Family(
+        {
+            "exact": Method("ldt.tails.heavy_exact:run"),
+            "conditional": Method("ldt.tails.asmussen_kroese:run", SAMPLING, density=False),
+            "bigjump": Method("ldt.tails.bigjump:run"),
+            "transition": Method("ldt.tails.transition:run", density=False),
+            "montecarlo": Method("ldt.tails.heavy_montecarlo:run", SAMPLING, density=False),
+            "saddlepoint": Method("ldt.tails.heavy_exact:no_tilt"),
+            "importance": Method("ldt.tails.heavy_exact:no_tilt", SAMPLING),
+        },
+        plan="ldt.tails.heavy_plan:choose",
+    ),
 }
 
 

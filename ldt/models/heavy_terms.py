@@ -1,0 +1,255 @@
+r"""One term X of a sum with a heavy upper tail, in standard units: what sampling and the cut need.
+
+    name            SciPy law                    G(x) = P(X > x)              on
+    lomax(c)        lomax, pareto, genpareto     (1 + x)^-c                   [0, inf)
+    weibull(c < 1)  weibull_min, weibull_max     exp(-x^c)                    [0, inf)
+    lognorm(s)      lognorm, gibrat              Phi(-log x/s)                [0, inf)
+    levy            levy, levy_l                 erf(1/sqrt(2x))              [0, inf)
+    burr(c <= 1, d) burr12, fisk                 (1 + x^c)^-d                 [0, inf)
+    t(df)           t, cauchy                    Bessel functions on the cut  the line
+    cube            --                           Phi(-x^(1/3))                the line
+
+Any other frozen SciPy law becomes a term with SciPy's own functions and no transform (``law`` is None): sampling and the big jump
+apply to it, the cut does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from ldt.errors import ModelError
+from ldt.models.heavy import PositiveLaw, StudentLaw
+from ldt.numerics.complexes import expm1, log1p
+from ldt.numerics.special import log_ndtr_array
+
+Log = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A standardised heavy-tailed variable: real, vectorised functions; ``isf`` maps log q to the x with P(X > x) = q.
+
+    ``support``: the lower end; ``mean`` (inf where it is infinite) and ``var``; ``law``: its transform on the cut, or None.
+    """
+
+    name: str
+    log_sf: Log
+    log_pdf: Log
+    isf: Log
+    rvs: Callable[[Any, np.random.Generator], Any]
+    support: float
+    mean: float
+    var: float
+    law: Any = None
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether X and -X have one law."""
+        return self.support == -math.inf and self.law is not None
+
+    def hazard(self, x: float) -> float:
+        """Density over survivor function at one x."""
+        at = np.array([float(x)])
+        return math.exp(float(self.log_pdf(at)[0]) - float(self.log_sf(at)[0]))
+
+
+def _uniforms(isf: Log) -> Callable[[Any, np.random.Generator], Any]:
+    return lambda size, random: isf(np.log1p(-random.random(size)))
+
+
+def lomax(c: float) -> Term:
+    """G = (1 + x)^-c."""
+    law = PositiveLaw(f"lomax({c:g})", lambda x: -c * _log1p(x), lambda x: np.log(-_expm1(-c * _log1p(x))), c)
+    mean = 1.0 / (c - 1.0) if c > 1.0 else math.inf
+    var = c / ((c - 1.0) ** 2 * (c - 2.0)) if c > 2.0 else math.inf
+    return _positive(law, lambda x: math.log(c) - (c + 1.0) * np.log1p(x), lambda q: np.expm1(-q / c), mean, var)
+
+
+def weibull(c: float) -> Term:
+    """G = exp(-x^c), 0 < c < 1."""
+    law = PositiveLaw(f"weibull({c:g})", lambda x: -(x**c), lambda x: np.log(-_expm1(-(x**c))), math.inf)
+    mean = math.gamma(1.0 + 1.0 / c)
+    return _positive(
+        law, lambda x: math.log(c) + (c - 1.0) * np.log(x) - x**c, lambda q: (-q) ** (1.0 / c), mean, math.gamma(1.0 + 2.0 / c) - mean**2
+    )
+
+
+def lognorm(s: float) -> Term:
+    """log X ~ N(0, s^2)."""
+    law = PositiveLaw(
+        f"lognorm({s:g})", lambda x: special.log_ndtr(-np.log(x) / s), lambda x: special.log_ndtr(np.log(x) / s), math.inf, min(1.0, s)
+    )
+    w = math.exp(min(s * s, 700.0))
+    return _positive(
+        law, lambda x: -0.5 * (np.log(x) / s) ** 2 - np.log(x) - math.log(s * math.sqrt(2.0 * math.pi)),
+        lambda q: np.exp(-s * special.ndtri_exp(q)), math.sqrt(w), (w - 1.0) * w,
+    )  # fmt: skip
+
+
+def levy() -> Term:
+    """1/Z^2, Z standard normal: stable with index 1/2."""
+
+    def log_cdf(x: Any) -> Any:
+        root = np.sqrt(0.5 / x)
+        return -0.5 / x + np.log(special.wofz(1j * root) if np.iscomplexobj(x) else special.erfcx(root))
+
+    def log_sf(x: Any) -> Any:
+        return np.log(special.erf(np.sqrt(0.5) / np.sqrt(x)))
+
+    law = PositiveLaw("levy", log_sf, log_cdf, 0.5)
+    return _positive(
+        law, lambda x: -0.5 / x - 1.5 * np.log(x) - 0.5 * math.log(2.0 * math.pi),
+        lambda q: 0.5 / special.erfinv(np.exp(q)) ** 2, math.inf, math.inf,
+    )  # fmt: skip
+
+
+def burr(c: float, d: float) -> Term:
+    """G = (1 + x^c)^-d, c <= 1: no singularity for arg x < pi."""
+    law = PositiveLaw(f"burr12({c:g}, {d:g})", lambda x: -d * _log1p(x**c), lambda x: np.log(-_expm1(-d * _log1p(x**c))), c * d)
+
+    def moment(k: float) -> float:
+        return d * special.beta(d - k / c, 1.0 + k / c) if c * d > k else math.inf
+
+    mean = float(moment(1.0))
+    var = float(moment(2.0)) - mean**2 if c * d > 2.0 else math.inf
+    return _positive(
+        law, lambda x: math.log(c * d) + (c - 1.0) * np.log(x) - (d + 1.0) * np.log1p(x**c),
+        lambda q: np.expm1(-q / d) ** (1.0 / c), mean, var,
+    )  # fmt: skip
+
+
+def student(df: float) -> Term:
+    """Student's t."""
+    from scipy import stats
+
+    frozen = stats.t(df)
+    const = math.lgamma(0.5 * (df + 1.0)) - math.lgamma(0.5 * df) - 0.5 * math.log(df * math.pi)
+    return Term(
+        f"t({df:g})", lambda x: _log_sf_t(np.asarray(x, dtype=float), df, const), lambda x: const - 0.5 * (df + 1.0) * _log_square(x, df),
+        lambda q: _isf_t(np.asarray(q, dtype=float), df, const, frozen), lambda size, random: random.standard_t(df, size), -math.inf,
+        0.0 if df > 1.0 else math.nan, df / (df - 2.0) if df > 2.0 else math.inf, StudentLaw(df) if df <= 200.0 else None,
+    )  # fmt: skip
+
+
+def _log_square(x: Any, df: float) -> Any:
+    """log(1 + x^2/df) without overflow."""
+    y = np.abs(np.asarray(x, dtype=float)) / math.sqrt(df)
+    return np.where(y < 1e8, np.log1p(np.minimum(y, 1e8) ** 2), 2.0 * np.log(np.maximum(y, 1.0)))
+
+
+def _log_sf_t(x: Any, df: float, const: float) -> Any:
+    """log P(T > x); beyond where the beta function underflows, its leading power with one correction."""
+    with np.errstate(all="ignore"):
+        half = 0.5 * special.betainc(0.5 * df, 0.5, 1.0 / (1.0 + np.minimum(np.abs(x), 1e150) ** 2 / df))
+        r = df / np.maximum(np.abs(x), 1e-300) ** 2
+        far = const + 0.5 * (df + 1.0) * math.log(df) - df * np.log(np.abs(x)) - math.log(df)
+        far = far + np.log1p(-0.5 * (df + 1.0) * df / (df + 2.0) * r)
+        return np.where(x < 0.0, np.log1p(-half), np.where((half > 1e-290) & (np.abs(x) < 1e140), np.log(half), far))
+
+
+def _isf_t(q: Any, df: float, const: float, frozen: Any) -> Any:
+    far = np.exp((const + 0.5 * (df + 1.0) * math.log(df) - math.log(df) - q) / df)
+    return np.where(q > -600.0, frozen.isf(np.exp(np.maximum(q, -600.0))), far)
+
+
+def cube() -> Term:
+    """a^3, a standard normal."""
+    from ldt.models.cubic import CubeLaw
+
+    def log_pdf(x: Any) -> Any:
+        a = np.cbrt(x)
+        with np.errstate(divide="ignore"):
+            return -0.5 * a * a - 2.0 * np.log(np.abs(a)) - math.log(3.0 * math.sqrt(2.0 * math.pi))
+
+    return Term(
+        "cube", lambda x: log_ndtr_array(-np.cbrt(np.asarray(x, dtype=float))), log_pdf, lambda q: -(special.ndtri_exp(q) ** 3),
+        lambda size, random: random.standard_normal(size) ** 3, -math.inf, 0.0, 15.0, CubeLaw(),
+    )  # fmt: skip
+
+
+def _positive(law: PositiveLaw, log_pdf: Log, isf: Log, mean: float, var: float) -> Term:
+    def log_sf(x: Any) -> Any:
+        x = np.asarray(x, dtype=float)
+        with np.errstate(divide="ignore"):
+            return np.where(x > 0.0, law.log_sf(np.maximum(x, 1e-300)), 0.0)
+
+    def density(x: Any) -> Any:
+        x = np.asarray(x, dtype=float)
+        with np.errstate(divide="ignore"):
+            return np.where(x > 0.0, log_pdf(np.maximum(x, 1e-300)), -math.inf)
+
+    return Term(law.name, log_sf, density, isf, _uniforms(isf), 0.0, mean, var, law)
+
+
+def _log1p(x: Any) -> Any:
+    return log1p(x) if np.iscomplexobj(x) else np.log1p(x)
+
+
+def _expm1(x: Any) -> Any:
+    return expm1(x) if np.iscomplexobj(x) else np.expm1(x)
+
+
+#: SciPy's name -> (term, shift, factor, sign) from the shapes: X = sign (shift + factor Y), Y the term.
+TABLE: dict[str, Callable[..., tuple[Term, float, float, float]]] = {
+    "lomax": lambda c: (lomax(c), 0.0, 1.0, 1.0),
+    "pareto": lambda b: (lomax(b), 1.0, 1.0, 1.0),
+    "genpareto": lambda c: (lomax(1.0 / c), 0.0, 1.0 / c, 1.0),
+    "weibull_min": lambda c: (weibull(c), 0.0, 1.0, 1.0),
+    "weibull_max": lambda c: (weibull(c), 0.0, 1.0, -1.0),
+    "lognorm": lambda s: (lognorm(s), 0.0, 1.0, 1.0),
+    "gibrat": lambda: (lognorm(1.0), 0.0, 1.0, 1.0),
+    "levy": lambda: (levy(), 0.0, 1.0, 1.0),
+    "levy_l": lambda: (levy(), 0.0, 1.0, -1.0),
+    "burr12": lambda c, d: (burr(c, d), 0.0, 1.0, 1.0),
+    "fisk": lambda c: (burr(c, 1.0), 0.0, 1.0, 1.0),
+    "t": lambda df: (student(df), 0.0, 1.0, 1.0),
+    "cauchy": lambda: (student(1.0), 0.0, 1.0, 1.0),
+}
+#: Where a law of the table is not what the cut needs: a tilt exists, or a pole comes in the way.
+LIMITS: dict[str, Callable[..., bool]] = {
+    "weibull_min": lambda c: c < 1.0,
+    "weibull_max": lambda c: c < 1.0,
+    "genpareto": lambda c: c > 0.0,
+    "burr12": lambda c, d: c <= 1.0,
+    "fisk": lambda c: c <= 1.0,
+}
+
+
+def term_of(law: Any) -> tuple[Term, float, float, float]:
+    """(term, shift, factor, sign) of a frozen continuous SciPy law: X = sign (shift + factor Y); ModelError for anything else."""
+    dist = getattr(law, "dist", None)
+    if dist is None or not hasattr(dist, "_parse_args") or not hasattr(law, "kwds") or not hasattr(law, "logpdf"):
+        raise ModelError(f"law: must be a frozen continuous scipy.stats law, got {type(law).__name__}")
+    shapes, loc, scale = dist._parse_args(*law.args, **law.kwds)
+    values = [*shapes, loc, scale]
+    if any(np.ndim(v) for v in values) or not all(math.isfinite(float(v)) for v in values):
+        raise ModelError(f"law: the parameters of {dist.name} must be finite numbers, got {values}")
+    shapes, loc, scale = tuple(float(v) for v in shapes), float(loc), float(scale)
+    if not (scale > 0.0 and bool(np.all(dist._argcheck(*shapes)))):
+        raise ModelError(f"law: {dist.name} does not allow the parameters {values}")
+    allowed = LIMITS.get(dist.name)
+    if dist.name in TABLE and (allowed is None or allowed(*shapes)):
+        term, shift, factor, sign = TABLE[dist.name](*shapes)
+        return term, sign * loc + scale * shift, scale * factor, sign
+    other = _from_scipy(dist, shapes)
+    near, far = (float(x) for x in np.asarray(dist.isf(np.array([1e-6, 1e-250]), *shapes)))
+    with np.errstate(all="ignore"):
+        heavy = math.isfinite(far) and other.hazard(far) < 0.85 * other.hazard(near)
+    if not heavy:
+        raise ModelError(f"law: the upper tail of {other.name} is not heavy (its hazard rate does not fall), so a tilt exists")
+    return other, loc, scale, 1.0
+
+
+def _from_scipy(dist: Any, shapes: tuple[float, ...]) -> Term:
+    low = float(dist.support(*shapes)[0])
+    mean, var = (float(v) for v in dist.stats(*shapes, moments="mv"))
+    return Term(
+        f"{dist.name}({', '.join(f'{v:g}' for v in shapes)})", lambda x: dist.logsf(x, *shapes), lambda x: dist.logpdf(x, *shapes),
+        lambda q: dist.isf(np.exp(q), *shapes), lambda size, random: dist.rvs(*shapes, size=size, random_state=random), low, mean, var,
+    )  # fmt: skip

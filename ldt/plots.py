@@ -181,8 +181,6 @@ def _title(ax: Any, model: Any) -> None:
         ax.set_title(model.name, fontsize="small")
 
 
-
-
 #: Pattern -> (colour, line style, label).
 PATTERN_STYLE = {
     "gp": (BLUE, "--", "GP"),
@@ -281,4 +279,137 @@ def plot_phases(diagram: Any, ax: Any = None) -> Any:
     return ax
 
 
-__all__ = ["figure_of", "plot_curve", "plot_gap", "plot_phases", "plot_scaling", "plot_specialised", "plot_tilted_density"]
+LINE_STYLES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", "-."), (PURPLE, "D", ":"), (ORANGE, "v", "-"), (SKY, "P", "--"))
+
+
+def plot_learnability(result: Any, ax: Any = None) -> Any:
+    """Cross-measure learnability of each degree against P: measured (mean, bars from the lowest to the highest draw), the mean bound
+    of the same draws (lines) and the bound for any training data at all (thin lines).  Each draw has its own bound, so a bar may
+    cross the line; the largest ratio of any draw to its own bound is in the legend.
+
+    Parameters
+    ----------
+    result : ldt.lazy.LearnabilityResult
+    """
+    import numpy as np
+
+    ax = _axes(ax)
+    floor = min(min(v for v in c.measured if v > 0.0) for c in result.curves) / 4.0
+    for curve, (colour, marker, style) in zip(result.curves, LINE_STYLES * len(result.curves), strict=False):
+        p, f = np.asarray(curve.samples, dtype=float), np.asarray(curve.measured)
+        bars = np.array([f - np.maximum(curve.low, floor), np.asarray(curve.high) - f])
+        label = rf"degree {curve.part.degree}, $\lambda$ = {curve.part.value:.2g}: largest learned/bound {curve.worst_ratio:.3f}"
+        ax.errorbar(p, f, yerr=np.maximum(bars, 0.0), color=colour, marker=marker, ms=5, ls="none", capsize=2, label=label, zorder=3)
+        ax.plot(p, curve.bound, color=colour, ls=style, lw=1.6, label="bound, mean of these draws")
+        ax.plot(p, curve.any_measure, color=colour, ls=style, lw=0.7, alpha=0.7)
+        if p[0] < curve.needed < p[-1]:
+            ax.axvline(curve.needed, color=colour, ls=":", lw=1.0)
+    ax.plot([], [], color=BLACK, lw=0.7, label="thin: bound for any training data")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_ylim(floor, 4.0)
+    ax.set_xlabel("training inputs P")
+    ax.set_ylabel(r"learned share of the target, $\langle f,\phi_t\rangle$")
+    ax.set_title(f"{result.data}, d = {result.dim}, ridge {result.ridge:g}; {result.kernel.name}", fontsize="small")
+    ax.legend(frameon=False, fontsize=7.5, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.06))
+    return ax
+
+
+def plot_elimination(rows: Any, ax: Any = None) -> Any:
+    """Error of the kept modes against the cutoff: bare ridge, scalar and dressed ridge, and the rigorous bound where there is one.
+
+    Parameters
+    ----------
+    rows : sequence of ldt.rg.Elimination
+        Of one data set, by cutoff.
+    """
+    import numpy as np
+
+    ax = _axes(ax)
+    cutoff = [r.cutoff for r in rows]
+    ax.plot(cutoff, [r.bare_error for r in rows], color=RED, ls=":", marker="x", ms=4, label="modes dropped, ridge kept")
+    ax.plot(cutoff, [r.scalar_error for r in rows], color=BLUE, marker="o", ms=4, label=r"ridge $s^2+\sum_{k>\Lambda}\lambda_k$")
+    ax.plot(cutoff, [r.dressed_error for r in rows], color=GREEN, ls="--", marker="^", ms=4, label="dressed ridge")
+    bound = [r.scalar_bound if np.isfinite(r.scalar_bound) else math.nan for r in rows]
+    if not all(map(math.isnan, bound)):
+        ax.plot(cutoff, bound, color=BLUE, lw=0.8, label=r"rigorous bound ($\delta<1$)")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel(r"cutoff $\Lambda$")
+    ax.set_ylabel("error of the kept modes,\nrelative to full regression")
+    ax.set_title(f"u = 0: P = {rows[0].samples}, {rows[0].modes} modes, ridge {rows[0].ridge:g}", fontsize="small")
+    ax.legend(frameon=False, fontsize=7.5)
+    return ax
+
+
+def plot_flow(flow: Any, intervals: Any = (), ax: Any = None) -> Any:
+    """The couplings in units of the cutoff and the strength of the loop, as the cutoff falls (to the right); scaling laws dotted.
+
+    Parameters
+    ----------
+    flow : ldt.rg.Flow
+    intervals : sequence of ldt.rg.ScalingInterval, optional
+    """
+    import numpy as np
+
+    ax = _axes(ax)
+    keep = flow.cutoff >= 1.0
+    x = flow.cutoff[keep]
+    curves = {
+        "r scaled": (flow.r_scaled, BLUE, "-", r"$\tilde r = r\Lambda^{-1-a}$"),
+        "u scaled": (flow.u_scaled, RED, "--", r"$\tilde u = u\Lambda^{-1-2a}$"),
+        "loop": (flow.loop, BLACK, "-.", r"loop strength $18u\Lambda G_\Lambda^2$"),
+    }
+    for values, colour, style, label in curves.values():
+        ax.plot(x, values[keep], color=colour, ls=style, lw=1.6, label=label)
+    for row in intervals:
+        if row.low is not None:
+            values, colour = curves[row.quantity.split(",")[0]][:2]
+            ends = np.array([row.high, row.low])
+            start = float(np.interp(row.high, x[::-1], values[keep][::-1]))
+            word = "relevant" if row.measured > 0.0 else "irrelevant"
+            ax.plot(ends, 2.5 * start * (ends / ends[0]) ** -row.predicted, color=colour, ls=":", lw=1.1,
+                    label=f"{row.quantity}: {row.measured:+.3f} ({row.predicted:+g} predicted), {word}")  # fmt: skip
+    ax.axhline(1.0, color="0.7", lw=0.8)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.invert_xaxis()
+    ax.set_ylim(top=1e5 * max(flow.r_scaled.max(), flow.u_scaled.max()))  # room for the legend
+    ax.set_xlabel(r"cutoff $\Lambda$ (modes above are eliminated)")
+    ax.set_ylabel("dimensionless couplings")
+    title = f"u > 0, one loop: r from {flow.r[0]:.4g} to {flow.r[-1]:.4g}, u from {flow.u[0]:.4g} to {flow.u[-1]:.4g}"
+    ax.set_title(title, fontsize="small")
+    ax.legend(frameon=False, fontsize=7.5, loc="upper left")
+    return ax
+
+
+def plot_universality(result: Any, ax: Any = None) -> Any:
+    """Losses against P at u = 0 (exact), at one loop and sampled, with the predicted slope.
+
+    Parameters
+    ----------
+    result : ldt.rg.Universality
+    """
+    import numpy as np
+
+    ax = _axes(ax)
+    p = np.asarray(result.samples, dtype=float)
+    ax.plot(p, result.gaussian, color=BLUE, lw=1.5, label=f"u = 0, exact: exponent {result.exponents['gaussian']:.3f}")
+    ax.plot(p, result.one_loop, color=GREEN, ls="--", lw=1.5, label=f"u = {result.v:g} P, one loop: {result.exponents['one_loop']:.3f}")
+    label = f"u = {result.v:g} P, sampled: {result.exponents['measured']:.3f}"
+    ax.errorbar(p, result.measured, yerr=result.error, color=ORANGE, marker="o", ms=5, mec=BLACK, ls="none", capsize=2, label=label)
+    start = 0.6 * min(result.gaussian[0], result.measured[0])
+    ax.plot(p, start * (p / p[0]) ** -result.predicted, color=BLACK, ls=":", lw=1.0, label=f"predicted: {result.predicted:.3f}")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("data P")
+    ax.set_ylabel(r"loss $\langle\int (f-y)^2\rangle$")
+    ax.set_title("does u change the exponent?", fontsize="small")
+    ax.legend(frameon=False, fontsize=7.5)
+    return ax
+
+
+__all__ = [
+    "figure_of", "plot_curve", "plot_elimination", "plot_flow", "plot_gap", "plot_learnability", "plot_phases", "plot_scaling",
+    "plot_specialised", "plot_tilted_density", "plot_universality",
+]  # fmt: skip

@@ -63,3 +63,37 @@ def test_axes_are_made_when_none_are_given(model: ldt.AlignmentSum) -> None:
     finally:
         plt.close("all")
         plt.switch_backend(before)
+
+
+def test_learnability_draws_bound_and_measurement_together() -> None:
+    pytest.importorskip("sklearn")
+    from ldt.lazy import Kernel, learnability
+
+    result = learnability(Kernel("erf"), "wine", (1, 3), samples=(8, 32), repeats=2, rng=1)
+    _, ax = plots.figure_of()
+    assert plots.plot_learnability(result, ax) is ax
+    drawn = [list(line.get_ydata()) for line in ax.lines]
+    for curve in result.curves:
+        assert list(curve.bound) in drawn and list(curve.measured) in drawn and list(curve.any_measure) in drawn
+    assert ax.get_xlabel() and ax.get_ylabel()
+
+
+def test_flow_elimination_and_universality() -> None:
+    import numpy as np
+
+    from ldt.rg import Action, eliminate, one_loop, power_law, scaling_intervals, universality
+
+    flow = one_loop(Action.of(power_law(0.5, 2000), 100.0, 0.1))
+    _, ax = plots.figure_of()
+    plots.plot_flow(flow, scaling_intervals(flow, 0.5), ax)
+    assert list(ax.lines[0].get_ydata()) == list(flow.r_scaled[flow.cutoff >= 1])
+    assert any("irrelevant" in text.get_text() for text in ax.get_legend().get_texts())
+    phi = np.random.default_rng(1).standard_normal((20, 200))
+    rows = [eliminate(phi, power_law(0.5, 200), 0.1, phi[:, 0], c) for c in (5, 50, 150)]
+    _, ax = plots.figure_of()
+    plots.plot_elimination(rows, ax)
+    assert list(ax.lines[1].get_ydata()) == [r.scalar_error for r in rows]
+    result = universality(samples=(16, 64), modes=5, chains=64, steps=20, rng=1)
+    _, ax = plots.figure_of()
+    plots.plot_universality(result, ax)
+    assert list(ax.lines[0].get_ydata()) == list(result.gaussian)

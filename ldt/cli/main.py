@@ -29,6 +29,8 @@ COMMANDS = {
     "study": ("ldt.cli.study", "An architecture's patterns beside other methods, over a range of sizes."),
     "sample": ("ldt.cli.sample", "Exact draws of the weights given A >= level."),
     "sum": ("ldt.cli.sum", "P(S >= x) of any sum of independent terms."),
+    "lazy": ("ldt.cli.lazy", "What a lazy network pays for a component, and the data it needs, on real inputs too."),
+    "rg": ("ldt.cli.rg", "How the ridge and the couplings (r, u) flow as modes are eliminated."),
     "plan": ("ldt.cli.plan", "Which method, why, and at what cost; nothing is run."),
     "doctor": ("ldt.cli.doctor", "Versions, cache, and a self-check against known answers."),
 }

@@ -159,7 +159,7 @@ class Sum:
         sign = ">" if side == "upper" else "<"
         raise NoTiltError(
             f"law: E exp(sX) of {', '.join(heavy[:3])} is infinite for every s {sign} 0 (heavy {side} tail): there is no tilt and no "
-            "saddle point; use a method for heavy tails or method='montecarlo'"
+            "saddle point; use ldt.HeavySum(law, n), whose 'exact' needs none, or method='montecarlo'"
         )
 
     def caution(self, level: float) -> str:

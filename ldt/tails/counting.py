@@ -1,4 +1,4 @@
-r"""Plain Monte Carlo for networks: parameters are drawn, hits counted, the interval is the exact binomial one (ldt.tails.montecarlo).
+r"""Plain Monte Carlo for networks: parameters are drawn, hits counted, the interval is binomial (ldt.tails.montecarlo).
 
 Where the network averages over data points, hits can be due to the average's error; the same draws on finer, fresh points tell how
 many are.

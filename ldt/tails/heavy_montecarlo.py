@@ -11,7 +11,7 @@ from ldt.models.heavy_sum import MAX_DRAWS, PIECE, standard, sums
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.workers import mapper, sample_count
 from ldt.results import Cost
-from ldt.tails.montecarlo import _proportion
+from ldt.tails.montecarlo import proportion
 
 
 def run(
@@ -35,7 +35,7 @@ def run(
         hits = sum(run_map(one, tasks))
     finally:
         close()
-    found = {"seed": entropy, "error_kind": "stderr", "cost": Cost(samples=size), **_proportion(hits, size)}
+    found = {"seed": entropy, "error_kind": "stderr", "cost": Cost(samples=size), **proportion(hits, size)}
     if found.get("advice"):
         found["advice"] = found["advice"].replace("'importance'", "'conditional'")
     return found

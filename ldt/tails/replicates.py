@@ -9,6 +9,9 @@ with mean m and variance v,
 with the 97.5 % point t of Student's law and the 2.5 % point chi^2 of the chi-square law, R - 1 degrees of freedom: the half width of the
 mean's 95 % interval, and how far v may lie above its estimate.  So +-1.96 errors is a 95 % interval or wider whatever R.  (The mean of p
 itself would be carried by the largest of R draws once v > 1, and the mean of log p is biased.)
+
+Levels and moves that a population chooses for itself bias p by about (levels)/(particles) (Cerou, Guyader 2007 for the levels; for the
+moves measured, docs/networks.md); replicates share that bias, so it is added to the error in quadrature.
 """
 
 from __future__ import annotations

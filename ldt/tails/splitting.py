@@ -169,10 +169,11 @@ def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal
         advice += " the event may be impossible, or use more particles"
         return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": advice, "detail": empty}
     logp, spread = combined(logs, lognormal=lognormal)
+    population = max(len(p.levels) for p in parts) / particles if lognormal else 0.0
     stderr = max(spread, math.sqrt(sum(p.floor for p in parts)) / len(parts))
     if max(len(p.levels) for p in parts) == 1 and logp > -1e-3:  # all but no particle outside the event: three in as many, as for no hit
         stderr = max(stderr, 3.0 / 1.96 / (particles * len(parts)))
-    error = math.hypot(stderr, average)
+    error = math.hypot(stderr, average, population)
     weights, scores = _pooled(arrived, logs, entropy)
     interval = (logp - 1.96 * error, min(logp + 1.96 * error, 0.0))
     if logp > 0.0:

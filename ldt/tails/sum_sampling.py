@@ -22,7 +22,7 @@ from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.sums import LogSums
 from ldt.numerics.workers import checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
-from ldt.tails.montecarlo import _proportion
+from ldt.tails.montecarlo import proportion
 from ldt.tails.sum_exact import caution, lattice_index
 from ldt.tails.sum_saddle import saddle
 
@@ -168,6 +168,6 @@ def montecarlo(
     def answer(hits: int, drawn: int) -> dict[str, Any]:
         if drawn < 2:
             return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "no samples yet"}
-        return _proportion(hits, drawn)
+        return proportion(hits, drawn)
 
     return _sampled(block_hits, answer, 0, what, 100_000, samples, target_error, workers, progress)

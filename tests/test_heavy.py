@@ -215,9 +215,11 @@ SINGLE = [stats.lomax(0.4), stats.lomax(2.5, loc=-1.0, scale=3.0), stats.pareto(
 @pytest.mark.parametrize("law", SINGLE, ids=lambda law: f"{law.dist.name}{law.args}")
 def test_one_term(law: Any) -> None:
     model = ldt.HeavySum(law, 1)
+    c, d = (*law.args, 1.0)[:2]
     for p in (0.4, 1e-40):
-        x = float(law.isf(p))
-        close(exact(model, x), float(law.logsf(x)), 1e-9)
+        x = float(law.isf(p)) if law.dist.name != "fisk" else math.expm1(-math.log(p)) ** (1.0 / c)
+        truth = -d * math.log1p(x**c) if law.dist.name in ("fisk", "burr12") else float(law.logsf(x))  # SciPy's own loses digits
+        close(exact(model, x), truth, 1e-9)
     x = float(law.isf(1e-3))
     close(ldt.logpdf(model, x, method="exact"), float(law.logpdf(x)), 1e-9)
     x = float(law.ppf(0.02))
@@ -227,8 +229,8 @@ def test_one_term(law: Any) -> None:
 def two_terms(log_sf: Any, log_pdf: Any, t: float) -> float:
     """log P(X + Y > t) for X, Y >= 0 by direct convolution: G(t) + int_0^t f(x) G(t - x) dx, split where either varies."""
     with mp.workdps(30):
-        steps = [mp.mpf(t) * mp.mpf(10) ** (-k) for k in range(1, 25)]
-        points = sorted([mp.mpf(0), *steps, *(t - h for h in steps), mp.mpf(t)])
+        steps = [mp.mpf(t) * mp.mpf(10) ** (-k) for k in range(1, 5)]
+        points = sorted([mp.mpf(0), *steps, mp.mpf(t) / 2, *(t - h for h in steps[:3]), mp.mpf(t)])
         value = mp.exp(log_sf(mp.mpf(t))) + mp.quad(lambda x: mp.exp(log_pdf(x) + log_sf(t - x)), points)
         return float(mp.log(value))
 

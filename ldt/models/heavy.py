@@ -251,7 +251,8 @@ class StudentLaw:
         if not len(s):
             return np.zeros(0, dtype=complex)
         a, step = self.a, self.step / max(1.0, math.sqrt(self.a) / 3.0)
-        low = 2.0 * float(np.min(np.log(np.abs(s)))) - REACH / a - 3.0  # below, expm1 is -1 and V^a has vanished
+        # below, expm1 is -1 and V^a has vanished, relative to phi - 1 or to 1e-26 (n phi is what matters)
+        low = max(2.0 * float(np.min(np.log(np.abs(s)))) - REACH / a, -60.0 / a) - 3.0
         v = np.arange(low, math.log(1.0 + (REACH + 10.0) / a + 8.0 / math.sqrt(a)) + 1.0, step)
         out = np.empty(len(s), dtype=complex)
         const = a * math.log(a) - math.lgamma(a)

@@ -126,15 +126,21 @@ class _Cut:
         lo = math.log(self.law.smallest(self.n, self.t))
         grid: list[float] = []
         values: list[float] = []
-        top, last = -math.inf, math.inf
+        lowest = math.inf
+        top, last, highest, fallen = -math.inf, math.inf, -math.inf, False
         for start in range(0, MAX_SCAN, 64):
             v = lo + STEP * np.arange(start, start + 64)
             h, g, angle = self(v)
             for i in range(64):
-                if h[i] >= last or angle[i] > LOG_RIGHT:
-                    if not grid:
-                        return np.array([lo]), np.array([-math.inf]), lo, True
-                    return np.array(grid), np.array(values), self._turn(float(v[i]), bool(h[i] >= last), lo), True
+                valley = fallen and h[i] >= last
+                if valley or angle[i] > LOG_RIGHT:
+                    return np.array(grid), np.array(values), self._turn(float(v[i]), valley, lo), True
+                if not grid:
+                    lowest = float(h[i])
+                if not fallen and h[i] > lowest + 2.0:  # a density below the mean: the ray starts at 0
+                    return np.array([lo]), np.array([-math.inf]), lo, True
+                highest = max(highest, float(h[i]))
+                fallen = fallen or h[i] < highest - 1e-3
                 top = max(top, float(g[i]))
                 if max(g[i], h[i] + v[i]) < top - DROP - 4.0:
                     return np.array(grid), np.array(values), float(v[i]), False

@@ -283,9 +283,8 @@ LINE_STYLES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", "-."), (PURPLE, 
 
 
 def plot_learnability(result: Any, ax: Any = None) -> Any:
-    """Cross-measure learnability of each degree against P: measured (mean, bars from the lowest to the highest draw), the mean bound
-    of the same draws (lines) and the bound for any training data at all (thin lines).  Each draw has its own bound, so a bar may
-    cross the line; the largest ratio of any draw to its own bound is in the legend.
+    """Cross-measure learnability of each degree against P: measured (points) and bound (lines), both averaged over the same draws, and
+    the bound for any training data at all (thin lines).  Each draw has its own bound; the largest ratio of any draw to it is in the legend.
 
     Parameters
     ----------
@@ -296,11 +295,10 @@ def plot_learnability(result: Any, ax: Any = None) -> Any:
     ax = _axes(ax)
     floor = min(min(v for v in c.measured if v > 0.0) for c in result.curves) / 4.0
     for curve, (colour, marker, style) in zip(result.curves, LINE_STYLES * len(result.curves), strict=False):
-        p, f = np.asarray(curve.samples, dtype=float), np.asarray(curve.measured)
-        bars = np.array([f - np.maximum(curve.low, floor), np.asarray(curve.high) - f])
+        p = np.asarray(curve.samples, dtype=float)
         label = rf"degree {curve.part.degree}, $\lambda$ = {curve.part.value:.2g}: largest learned/bound {curve.worst_ratio:.3f}"
-        ax.errorbar(p, f, yerr=np.maximum(bars, 0.0), color=colour, marker=marker, ms=5, ls="none", capsize=2, label=label, zorder=3)
-        ax.plot(p, curve.bound, color=colour, ls=style, lw=1.6, label="bound, mean of these draws")
+        ax.plot(p, curve.measured, color=colour, marker=marker, ms=5, ls="none", label=label, zorder=3)
+        ax.plot(p, curve.bound, color=colour, ls=style, lw=1.6, label="bound of the same draws")
         ax.plot(p, curve.any_measure, color=colour, ls=style, lw=0.7, alpha=0.7)
         if p[0] < curve.needed < p[-1]:
             ax.axvline(curve.needed, color=colour, ls=":", lw=1.0)

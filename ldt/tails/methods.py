@@ -20,6 +20,7 @@ from ldt.results import Plan
 
 SAMPLING = ("samples", "target_error", "rng", "workers", "progress")
 REPLICATES = ("replicates", "particles", "moves", "target_error", "rng", "workers", "progress")
+DRAWS = ("samples", "rng", "workers")
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,12 @@ FAMILIES: dict[str, Family] = {
     "heavy": Family(
         {
             "exact": Method("ldt.tails.heavy_exact:run"),
-            "conditional": Method("ldt.tails.asmussen_kroese:run", SAMPLING, density=False),
+            "conditional": Method("ldt.tails.asmussen_kroese:run", DRAWS, density=False),
             "bigjump": Method("ldt.tails.bigjump:run"),
             "transition": Method("ldt.tails.transition:run", density=False),
-            "montecarlo": Method("ldt.tails.heavy_montecarlo:run", SAMPLING, density=False),
+            "montecarlo": Method("ldt.tails.heavy_montecarlo:run", DRAWS, density=False),
             "saddlepoint": Method("ldt.tails.heavy_exact:no_tilt"),
-            "importance": Method("ldt.tails.heavy_exact:no_tilt", SAMPLING),
+            "importance": Method("ldt.tails.heavy_exact:no_tilt", DRAWS),
         },
         plan="ldt.tails.heavy_plan:choose",
     ),

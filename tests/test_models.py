@@ -285,7 +285,7 @@ BAD_CALLS: list[tuple[str, Any]] = [
         }.items()
         for v in values
     ),
-    *(("target_error", lambda v=v: ldt.tail(MODEL, 0.1, method="importance", target_error=v)) for v in BAD_PRECISION),
+    *(("target_error", lambda v=v: ldt.tail(MODEL, 0.1, method="importance", target_error=v)) for v in BAD_PRECISION if v is not None),
     *(("size", lambda v=v: ldt.sample_given(MODEL, 1.0, v)) for v in (0, -1, 1.5, "3", True, 10**9)),
     *(("size", lambda v=v: ldt.tilted(MODEL, 1.0).rvs(v)) for v in (0, -1, 1.5, "3", True, 10**9)),
     *(("size", lambda v=v: MODEL.rvs(v)) for v in (0, -1, 1.5, "3", True)),

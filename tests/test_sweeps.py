@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,9 @@ def test_interrupted(folder: Path) -> None:
     sweep, out = folder / "sweep.toml", folder / "r.jsonl"
     sweep.write_text(SWEEP.replace("samples = 20_000", "samples = 400_000"))
     command = [sys.executable, "-m", "ldt.cli.main", "sweep", str(sweep), "-o", str(out)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    # A shell that runs the tests in the background has its children ignore SIGINT.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as running:
         while running.poll() is None and (not out.exists() or out.read_bytes().count(b"\n") < 5):
             time.sleep(0.005)
         running.send_signal(signal.SIGINT)

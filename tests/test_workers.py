@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -156,7 +157,8 @@ def test_ctrl_c_on_the_command_line() -> None:
     )
     asked = "tail --width 50 --dim 50 --level 1 --method importance --target-error 1e-4 --seed 1 --json --workers 2"
     with subprocess.Popen(
-        [sys.executable, "-c", code, *asked.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, *asked.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell in the background has children ignore it
     ) as running:
         assert running.stderr is not None and running.stdout is not None
         for line in running.stderr:

@@ -275,9 +275,9 @@ def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[st
 
 def _complement(found: dict[str, Any]) -> dict[str, Any]:
     """log(1 - P) with its error, from log P at the mirrored level."""
-    p = math.exp(found["logp"])
-    logq = math.log1p(-p) if p < 0.5 else math.log(-math.expm1(found["logp"]))
-    error = found["error"] * p / max(1.0 - p, 1e-300) + 2.0**-53
+    from ldt.numerics.special import log_complement
+
+    logq, error = log_complement(found["logp"], found["error"])
     # What the detail says of the mirrored event (its hits, its specialised neurons) is not true of this one.
     told: dict[str, Any] = getattr(found.get("detail"), "complement", dict)()
     if found.get("interrupted"):

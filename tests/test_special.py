@@ -156,3 +156,15 @@ def test_array_form_keeps_shape_and_equals_the_scalar() -> None:
         got = special.log_ndtr_array(view)
         assert got.shape == view.shape
         assert got.tolist() == np.vectorize(special.log_ndtr, otypes=[float])(view).tolist()
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("logp", [-1e-9, -0.3, -0.7, -5.0, -442.4092, -740.0, -5000.0])
+def test_the_complement_and_its_error(logp: float) -> None:
+    """log(1 - P) against 60 digits, its error that of P at both ends, however close to 0 or to 1 P is."""
+    with mpmath.workdps(60):
+        truth = mpmath.log1p(-mpmath.exp(mpmath.mpf(logp)))
+        found, error = special.log_complement(logp, 1e-10)
+        moved = mpmath.exp(mpmath.mpf(logp)) * mpmath.mpf(1e-10) / (1 - mpmath.exp(mpmath.mpf(logp)))
+        assert abs(found - truth) <= error
+        assert moved <= error * (1 + 1e-10) and error <= 1.01 * moved + 4.5e-16 * abs(truth) + 1e-323

@@ -55,11 +55,15 @@ def digits(value: Any, error: Any = 0.0) -> str:
 
     >>> digits(442.409210238869, 5.0e-11), digits(173.3, 0.04), digits(2.5e7, 1e6)
     ('442.409210238869', '173.300', '25000000')
+    >>> digits(7.3134e-193, 1e-195)
+    '7.313e-193'
     """
     if value is None or not math.isfinite(value):
         return "none"
     if not error or not math.isfinite(error):
-        return repr(float(value))
+        return repr(float(value) + 0.0)  # not -0.0
+    if 0.0 < abs(value) < 1e-4:
+        return f"{value:.{min(15, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 1))}e}"
     whole = len(str(int(abs(value))))
     decimals = min(max(0, 2 - math.floor(math.log10(error)) - 1), max(0, 16 - whole))
     return f"{value:.{decimals}f}"

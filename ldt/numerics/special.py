@@ -4,7 +4,7 @@
   asymptotic series sum_n (-1)^n (2n-1)!!/(2 x^2)^n / (x sqrt(pi)), whose 12 terms reach 1e-17 (DLMF 7.12.1).
 * ``log_ndtr(x) = log Phi(x)``: -x^2/2 + log(erfcx(-x/sqrt 2)/2) for x < -1, log(erfc(-x/sqrt 2)/2) up to 0,
   and log1p(-Phi(-x)) above, with Phi(-x) to full relative accuracy although its condition number is x^2.
-* ``log1mexp``, ``log_diff_exp``, ``log_add_exp``: Maechler, "Accurately computing log(1 - exp(-|a|))" (2012).
+* ``log1mexp``, ``log_complement``, ``log_diff_exp``, ``log_add_exp``: Maechler, "Accurately computing log(1 - exp(-|a|))" (2012).
 * ``cexpm1``, ``clog1p``: exp(z) - 1 and log(1 + z) of z = x + iy as two doubles, accurate relative to the
   modulus of the result.
 
@@ -23,6 +23,8 @@ from ldt.numerics.compiled import compiled
 SQRT_HALF = math.sqrt(0.5)
 INV_SQRT_PI = 1.0 / math.sqrt(math.pi)
 LOG_2 = math.log(2.0)
+EPS = 2.0**-52
+TINY = 5e-324  # the least double
 EXP_MAX = 709.782712893384  # log of the largest double
 SPLIT = 134217729.0  # 2^27 + 1, Veltkamp's constant
 
@@ -113,6 +115,20 @@ def log1mexp(x: float) -> float:
     if x > 0.0:
         return math.log(-math.expm1(-x))
     return -math.inf if x == 0.0 else math.nan
+
+
+def log_complement(logp: float, error: float) -> tuple[float, float]:
+    """log(1 - P) and its absolute error from log P < 0 and the error of that.
+
+    The error of a logarithm near 0 is relative to it: a complement of 1 - 1e-193 keeps its digits.
+
+    >>> log_complement(-442.4, 1e-11)[1] < 1e-200
+    True
+    """
+    logq = log1mexp(-logp)
+    if not math.isfinite(error):
+        return logq, error
+    return logq, error * math.exp(min(logp - logq, EXP_MAX)) - EPS * logq + TINY
 
 
 @compiled

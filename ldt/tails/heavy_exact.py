@@ -11,6 +11,7 @@ from typing import Any
 
 from ldt.errors import MethodError
 from ldt.models.heavy_sum import standard
+from ldt.numerics.special import log_complement
 from ldt.results import Cost
 from ldt.tails.cut import log_lower, log_upper
 
@@ -72,8 +73,7 @@ def _positive(model: Any, t: float, density: bool, side: str) -> Found:
 
 
 def _complement(found: Found) -> Found:
-    p = math.exp(found[0])
-    return math.log1p(-p), found[1] * p / (1.0 - p) + 2.0**-53, found[2], found[3]
+    return *log_complement(found[0], found[1]), found[2], found[3]
 
 
 def no_tilt(model: Any, level: float, **_: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from ldt.models.law_quadrature import SMALL, DensityLaw
 from ldt.models.laws import Affine
 from ldt.models.sums import Frame, Sum
 from ldt.numerics.inversion import EPS, Inverted, bent, periodic, straight
-from ldt.numerics.special import log1mexp
+from ldt.numerics.special import log_complement
 from ldt.results import Cost
 from ldt.tails.sum_saddle import curvature, reach, saddle
 
@@ -71,11 +71,9 @@ def complement(value: Value) -> Value:
         return certain(0 if value.logp == 0.0 else 1)
     if value.logp == -math.inf:
         return Value(0.0, value.error, value.detail)
-    p = math.exp(value.logp)
-    rest = -math.expm1(value.logp)
-    if rest <= 0.0:
+    if value.logp >= 0.0:
         return Value(math.nan, math.inf, value.detail)
-    return Value(log1mexp(-value.logp), value.error * p / rest + EPS, value.detail)
+    return Value(*log_complement(value.logp, value.error), value.detail)
 
 
 def sum_exact(model: Sum, x: float, *, density: bool = False, side: str = "upper") -> Value:

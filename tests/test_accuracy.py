@@ -100,6 +100,26 @@ def test_one_neuron(dim: int, level: float) -> None:
     assert close(ldt.tail(model, level, method="exact").logp, float(twins.one_neuron(dim, level)))
 
 
+def two_neurons(model: ldt.AlignmentSum, level: float) -> float:
+    """log E Phi(-level/sqrt V) over two weights, by the trapezoidal rule in log |w| (concentrated overlap of one parity)."""
+    u, step = np.linspace(math.log(1e-15), math.log(14.0), 1600, retstep=True)
+    sd = math.sqrt(model.weight_variance / model.dim)
+    share = 2.0 * model.variance_scale * np.asarray(model.unit_overlap(np.exp(u) * sd)) ** 2
+    mass = math.sqrt(2.0 / math.pi) * step * np.exp(u - 0.5 * np.exp(2.0 * u))
+    rows = (np.sum(m * mass * special.ndtr(-level / np.sqrt(v + share + 1e-300))) for m, v in zip(mass, share, strict=True))
+    return math.log(math.fsum(rows))
+
+
+@pytest.mark.parametrize(("activation", "degree"), [("erf", 3), ("erf", 5), ("tanh", 5)])
+def test_two_neurons_with_small_weights(activation: str, degree: int) -> None:
+    """At d = 731393 the overlaps span many decades, and the contour of the first cut runs out to |theta| = 1e31."""
+    model = ldt.AlignmentSum(2, 731393, activation=activation, target=degree, c="ratio")
+    for deviations in (0.1, 3.0, 8.0):
+        level = deviations * math.sqrt(model.variance)
+        found = ldt.tail(model, level, method="exact")
+        assert abs(found.logp - two_neurons(model, level)) < found.error + 2e-12, deviations
+
+
 @pytest.mark.nojit
 @pytest.mark.parametrize(("dim", "level"), [(5, 1.0), (1, 0.1), (200, 0.3)])
 def test_one_neuron_density(dim: int, level: float) -> None:

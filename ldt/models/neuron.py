@@ -51,8 +51,13 @@ class Nodes(NamedTuple):
     edges: Array
 
 
-#: Points theta on a sector's contour, and for each bin whether the sector has neurons in it.
-Contour = tuple[NDArray[np.complex128], NDArray[np.bool_]]
+class Contour(NamedTuple):
+    """Points ``theta`` on a sector's contour, starting on the real axis; for each bin whether the sector has neurons in it (``needed``),
+    and log M there at the start, as far as it is known (``start``; inf where it is not)."""
+
+    theta: NDArray[np.complex128]
+    needed: NDArray[np.bool_]
+    start: Array
 
 
 class _Panels(NamedTuple):
@@ -362,12 +367,11 @@ class NeuronLaw:
         """Nodes on which M is accurate for real ``tilts`` and on the ``contours``; the ``cuts`` become panel edges.
 
         Panels are kept by prior mass and by tilted mass, bin by bin, and halved until both halves agree
-        with the whole to 2e-14 of the bin's M.  A contour is (complex theta, starting on the real axis; which bins it needs).
-        ConvergenceError after 30 halvings.
+        with the whole to 2e-14 of the bin's M.  ConvergenceError after 30 halvings.
         """
         theta = float(np.max(tilts)) if len(tilts) else 0.0
-        points = np.concatenate([t for t, _ in contours])
-        needed = np.repeat([used for _, used in contours], [len(t) for t, _ in contours], axis=0)
+        points = np.concatenate([c.theta for c in contours])
+        needed, starts = (np.repeat(v, [len(c.theta) for c in contours], axis=0) for v in zip(*(c[1:] for c in contours), strict=True))
         edges = self._first_edges(points, cuts, x_end, order)
         lo, hi = edges[:-1], edges[1:]
         if self.kind == "wr":  # few nodes first: the empty panels of a two-dimensional law are many and dear
@@ -382,7 +386,7 @@ class NeuronLaw:
             left, right = self._panels(panels.lo, middle, theta, order), self._panels(middle, panels.hi, theta, order)
             place = panels.place(cuts)
             largest = np.max(panels.gg, axis=(1, 2))
-            tops = np.maximum(tops, self._scales(left.join(right), points, cuts))
+            tops = np.maximum(tops, self._scales(left.join(right), points, starts, cuts))
             bad = np.zeros(len(middle), dtype=bool)
             for t, row, used in zip(points, tops, needed, strict=True):
                 whole, halves = panels.sums(t, row[place]), left.sums(t, row[place]) + right.sums(t, row[place])
@@ -414,9 +418,11 @@ class NeuronLaw:
             edges = np.concatenate([[0.0], halvings, edges[1:]])
         return np.union1d(edges, [c for c in cuts if c < x_end])
 
-    def _scales(self, panels: _Panels, points: NDArray[np.complex128], cuts: tuple[float, ...]) -> Array:
+    def _scales(self, panels: _Panels, points: NDArray[np.complex128], starts: Array, cuts: tuple[float, ...]) -> Array:
         """log of the largest term of each bin's own M at the real part of each point: a specialised bin's may be exp(-1000) of the
-        whole and must still be accurate, but not below exp(-45) of its value at the start of its contour."""
+        whole and must still be accurate, but not below exp(-45) of its value at the start of its contour.  Where the tilt piles up
+        against a cut that value hangs on the last nodes before it: at the rough nodes' saddle these ones may have e^700 times theirs,
+        and the smaller is the scale."""
         place = panels.place(cuts)
         tops = np.full((len(points), len(cuts) + 1), -np.inf)
         for part in np.unique(place):
@@ -425,7 +431,7 @@ class NeuronLaw:
             for i, t in enumerate(points):
                 first = i if t.imag == 0.0 else first
                 here = float(np.max(lw + t.real * gg))
-                tops[i, part] = max(here, tops[first, part] - 45.0) if i > first else here
+                tops[i, part] = max(here, min(tops[first, part], starts[first, part]) - 45.0) if i > first else here
         return tops
 
     def _flat(self, done: list[_Panels], tilts: Array, cuts: tuple[float, ...], edges: Array) -> Nodes:
@@ -481,7 +487,7 @@ class NeuronLaw:
 
 def real_contour(theta: float) -> Contour:
     """The one point theta, for a law in one bin."""
-    return np.array([complex(theta)]), np.array([True])
+    return Contour(np.array([complex(theta)]), np.array([True]), np.array([np.inf]))
 
 
 def _growing(width: float, end: float) -> Iterator[float]:

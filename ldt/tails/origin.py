@@ -16,6 +16,7 @@ import numpy as np
 
 from ldt.errors import MethodError
 from ldt.models.loops import log_moment
+from ldt.models.neuron import Contour
 
 #: How far out, in u = log y, the integral is taken (the overlaps that count there are 1e-10 of the typical).
 REACH = 55.0
@@ -32,9 +33,11 @@ def log_density_at_zero(model: Any) -> tuple[float, float]:
     decay = n / order - 1.0 if order else math.inf
     first, last = math.log(scale) - 40.0, math.log(scale) + min(REACH, max(4.0, 40.0 / decay))
     far = -kappa * np.exp(2.0 * np.linspace(math.log(scale) - 2.0, last, 40))
+    contour = Contour(far.astype(complex), np.array([True]), np.array([np.inf]))
+    x_end = float(law.rough(0.0).edges[-1])
     values = []
     for quadrature, step in ((16, 0.05), (13, 0.031)):
-        nodes = law.nodes(np.array([0.0]), [(far.astype(complex), np.array([True]))], (), float(law.rough(0.0).edges[-1]), quadrature)
+        nodes = law.nodes(np.array([0.0]), [contour], (), x_end, quadrature)
         u = np.arange(first, last, step)
         logs = np.array([x + n * log_moment(-kappa * math.exp(2.0 * x), nodes.lw, nodes.gg, 0.0)[0] for x in u])
         logs[-1] += math.log(0.5 + 1.0 / (decay * step))

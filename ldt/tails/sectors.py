@@ -19,6 +19,7 @@ well at a tilt near the end of the range (``_far_start``).
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, NoTiltError
-from ldt.models.neuron import Nodes
+from ldt.models.neuron import Contour, Nodes
 from ldt.tails.loops import saddle, sector_cgf
 
 Array = NDArray[np.float64]
@@ -109,6 +110,12 @@ class Bins:
         """The trailing arguments of the compiled loops for a sector."""
         count = np.array([self.model.width - sum(special), *special], dtype=float)
         return (self.model.variance_scale, count, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
+
+    def sizes(self, sector: Sector) -> Array:
+        """log M of each bin at the sector's saddle (-inf of a bin without nodes)."""
+        tilted = self.nodes.lw + self.model.variance_scale * sector.s**2 * self.nodes.gg
+        parts = (tilted[i:j] for i, j in itertools.pairwise(self.start))
+        return np.array([np.logaddexp.reduce(part, initial=-np.inf) for part in parts])
 
     def allowed(self, special: tuple[int, ...]) -> bool:
         """Whether such a sector exists: counts not negative, none in a bin without nodes."""
@@ -426,8 +433,9 @@ def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int) -> N
     if outer:
         x_end = max(x_end, float(law.rough(model.variance_scale * max(outer) ** 2).edges[-1]))
     tilts = np.array(sorted({0.0, *(model.variance_scale * s.s**2 for s in picked)}))
-    checks = [(_contour(model, level, s), np.array([model.width > s.k, *(n > 0 for n in s.special)])) for s in picked]
-    return law.nodes(tilts, checks, bins.cuts, x_end, order)  # type: ignore[no-any-return]
+    needed = [np.array([model.width > s.k, *(n > 0 for n in s.special)]) for s in picked]
+    contours = [Contour(_contour(model, level, s), used, bins.sizes(s)) for s, used in zip(picked, needed, strict=True)]
+    return law.nodes(tilts, contours, bins.cuts, x_end, order)  # type: ignore[no-any-return]
 
 
 def _contour(model: Any, level: float, sector: Sector) -> NDArray[np.complex128]:

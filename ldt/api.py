@@ -138,6 +138,7 @@ def sample_given(model: Any, level: float, size: int = 1, *, rng: Any = None) ->
     AlignmentSum: exact draws of the weights by sector and rejection, a ldt.tails.conditional.ConditionalSample: ``a`` and ``w`` of
     shape (size, N), ``rho`` = |w_perp|^2, ``A``, ``seed``.  Sums of heavy-tailed terms: a ldt.tails.heavy_given.HeavySample, exact
     where rejection is feasible, else weighted, which its ``exact`` says; given A <= level where only the lower tail is heavy.
+    Ctrl-C raises ldt.Interrupted, whose ``result`` is the ConditionalSample of the draws made until then.
     """
     if getattr(model, "kind", None) == "heavy":
         from ldt.tails.heavy_given import sample

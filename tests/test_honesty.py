@@ -208,10 +208,13 @@ def test_importance_with_few_samples_says_so() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 0.8, 1.2, 1.5])
-@pytest.mark.parametrize("size", [20, 50])
-def test_importance_by_a_wrong_tilt_says_so(size: int, factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every sector drawn by a tilt that is off by a factor: the estimate loses most of P, and must not look converged."""
-    model, right = ldt.AlignmentSum(size, size), sampler._kept
+@pytest.mark.parametrize("size", [(20, 20), (50, 50), (20, 100)])
+def test_importance_by_a_wrong_tilt_says_so(size: tuple[int, int], factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every sector drawn by a tilt that is off by a factor: the estimate loses much of P, and must not look converged.
+
+    At (20, 100) the sector of one neuron, drawn by its own law, is right all the same, and the weights of the one that is lost look smooth.
+    """
+    model, right = ldt.AlignmentSum(*size), sampler._kept
 
     def wrong(*arguments: Any) -> Any:
         kept = right(*arguments)
@@ -222,7 +225,7 @@ def test_importance_by_a_wrong_tilt_says_so(size: int, factor: float, monkeypatc
     monkeypatch.setattr(sampler, "_kept", wrong)
     for seed in range(6):
         result = ldt.tail(model, 1.0, method="importance", samples=400, rng=seed)
-        assert result.status == "warning" and result.error > 0.1
+        assert result.status == "warning" and (result.error > 0.1 or "specialised neurons came out" in result.advice)
         assert result.logp < truth + 1.0
 
 

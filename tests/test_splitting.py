@@ -16,12 +16,13 @@ from scipy.special import log_ndtr
 
 import ldt
 from ldt.cli.main import commands
-from ldt.models.networks import ConvolutionalNetwork, FunctionNetwork, ThreeLayerNetwork, TwoLayerNetwork
+from ldt.models.networks import AttentionNetwork, ConvolutionalNetwork, FunctionNetwork, ThreeLayerNetwork, TwoLayerNetwork
 from ldt.tails.mixture import fit
 from ldt.tails.replicates import combined, division
 
 ROOT = Path(__file__).parents[1]
 QUICK = {"replicates": 4, "particles": 150, "moves": 3}
+LADDERS = {"splitting": QUICK, "umbrella": {"replicates": 4, "particles": 50, "moves": 9}}
 FIVE, TEN = -33.753169166225, -67.720649283530  # full overlap, alpha = 1: two_layer_full.csv of the reference values
 
 
@@ -99,6 +100,30 @@ def test_umbrella() -> None:
     within(plain, float(log_ndtr(-2.5)))
 
 
+SHIPPED = {
+    "two layers": (TwoLayerNetwork(4, 4), 1.0),
+    "CNN": (ConvolutionalNetwork(4, 3, 3), 1.0),
+    "linear CNN": (ConvolutionalNetwork(4, 3, 3, activation="linear", target=1), 2.0),
+    "three layers": (ThreeLayerNetwork(3, 3, 3, points=64), 0.03),
+    "attention": (AttentionNetwork(3, 1, 4, points=64), 0.3),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_two_black_boxes_agree(name: str) -> None:
+    """Splitting and umbrella sampling, on every shipped network, within their errors (and with the exact value where there is one)."""
+    pytest.importorskip("pymbar")
+    network, level = SHIPPED[name]
+    a = ldt.tail(network, level, method="splitting", rng=1, replicates=6, particles=100, moves=3)
+    b = ldt.tail(network, level, method="umbrella", rng=2, replicates=6, particles=50, moves=12)
+    assert abs(a.logp - b.logp) < 3.5 * math.hypot(a.error, b.error)
+    assert max(a.error, b.error) < 0.6
+    if hasattr(network, "sum"):
+        truth = ldt.logsf(network.sum, level)
+        within(a, truth)
+        within(b, truth)
+
+
 def test_counting() -> None:
     result = ldt.tail(TwoLayerNetwork(5, 5), 0.1, method="montecarlo", samples=20_000, rng=1)
     low, high = result.detail.interval
@@ -133,14 +158,16 @@ def test_workers() -> None:
 # -- those who would fool it -----------------------------------------------------------------------------------------------------
 
 
-def test_constant_score() -> None:
-    below = ldt.tail(FunctionNetwork(lambda z: np.full(len(z), 0.5), 3), 1.0, method="splitting", rng=1, **QUICK)
+@pytest.mark.parametrize("method", LADDERS)
+def test_constant_score(method: str) -> None:
+    options = LADDERS[method]
+    below = ldt.tail(FunctionNetwork(lambda z: np.full(len(z), 0.5), 3), 1.0, method=method, rng=1, **options)
     assert below.status == "failed" and math.isnan(below.logp) and "did not reach" in below.advice
-    above = ldt.tail(FunctionNetwork(lambda z: np.full(len(z), 0.5), 3), 0.2, method="splitting", rng=1, **QUICK)
+    above = ldt.tail(FunctionNetwork(lambda z: np.full(len(z), 0.5), 3), 0.2, method=method, rng=1, **options)
     assert above.status == "warning" and above.logp == 0.0 and above.error > 1e-3
 
 
-@pytest.mark.parametrize("method", ["splitting", "montecarlo"])
+@pytest.mark.parametrize("method", ["splitting", "umbrella", "montecarlo"])
 def test_bad_scores(method: str) -> None:
     def sometimes(z: np.ndarray) -> np.ndarray:
         return np.where(z[:, 0] > 1.0, np.nan, z[:, 0])
@@ -153,19 +180,25 @@ def test_bad_scores(method: str) -> None:
             ldt.tail(FunctionNetwork(score, 3), 0.5, method=method, rng=1)
 
 
-def test_too_few() -> None:
+@pytest.mark.parametrize("method", LADDERS)
+def test_too_few(method: str) -> None:
     network = TwoLayerNetwork(5, 5)
-    for options in ({"particles": 2}, {"particles": 10}, {"replicates": 2}):
-        r = ldt.tail(network, 1.0, method="splitting", rng=1, **(QUICK | options))
+    for options in ({"particles": 4}, {"particles": 10}, {"replicates": 2}):
+        r = ldt.tail(network, 1.0, method=method, rng=1, **(LADDERS[method] | options))
         assert r.status != "ok" and r.advice
         assert not abs(r.logp - FIVE) > 4.0 * r.error
+    least = {"moves": 1 if method == "splitting" else 3}
+    r = ldt.tail(network, 1.0, method=method, rng=1, **(LADDERS[method] | least))
+    assert r.error > 0.1 and abs(r.logp - FIVE) < 4.0 * r.error
 
 
-def test_one_level_only() -> None:
+@pytest.mark.parametrize("method", LADDERS)
+def test_one_level_only(method: str) -> None:
     """An event likely enough for one level: nothing was climbed, and the error is that of counting."""
-    r = ldt.tail(FunctionNetwork(linear_score, 3), 0.0, method="splitting", rng=1, replicates=4, particles=50, moves=1)
-    assert r.detail.rungs and abs(r.logp - math.log(0.5)) < 3.5 * r.error
-    assert r.error >= 0.9 / math.sqrt(200)
+    r = ldt.tail(FunctionNetwork(linear_score, 3), -1.0, method=method, rng=1, **(LADDERS[method] | {"particles": 50}))
+    assert len(r.detail.levels) == 1 and abs(r.logp - float(log_ndtr(1.0))) < 3.5 * r.error
+    if method == "splitting":
+        assert r.error >= 0.8 * math.sqrt(math.expm1(-float(log_ndtr(1.0))) / 200)
 
 
 def test_frozen_chains_are_noticed() -> None:

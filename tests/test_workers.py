@@ -17,12 +17,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import ldt
 from ldt.cli import progress as bars
+from ldt.cli.main import commands
 from ldt.cli.render import Output
 from ldt.numerics.workers import mapper
 from ldt.tails.sectors import sector_law
@@ -93,6 +97,26 @@ def test_same_bytes_on_a_cluster_that_loses_a_worker() -> None:
             assert strip(QUESTIONS[name](client)) == strip(QUESTIONS[name](1))
 
 
+def test_same_bytes_by_a_scheduler_that_runs_already() -> None:
+    """``--scheduler tcp://...`` against a live scheduler, which the command must leave running; and an address without one."""
+    asked = "tail --width 20 --dim 100 --level 1 --method importance --samples 5000 --seed 3 --json".split()
+
+    def answer(*more: str) -> Any:
+        done = CliRunner().invoke(commands, [*asked, *more])
+        assert done.exit_code == 0, done.output
+        record = json.loads(done.stdout)
+        record["cost"].pop("seconds")
+        return record
+
+    with local_cluster() as client:
+        address = client.scheduler.address
+        assert address.startswith("tcp://")
+        assert answer() == answer("--scheduler", address)
+        assert len(client.nthreads()) == 2
+    refused = CliRunner().invoke(commands, [*asked, "--scheduler", "nowhere://1"])
+    assert refused.exit_code == 2 and "scheduler" in refused.stderr and "nowhere" in refused.stderr
+
+
 def test_what_is_shipped_is_small() -> None:
     samplers = SectorSamplers(sector_law(ldt.AlignmentSum(50, 50), 1.0), 1.0)
     (_, sampler), *_ = samplers.bins(0)
@@ -150,16 +174,22 @@ def test_interrupted_among_levels() -> None:
     assert "before this level" in stop.value.result.advice[3]
 
 
-def test_ctrl_c_on_the_command_line() -> None:
-    """The partial answer on standard output, strict JSON and true, and exit code 130."""
-    code = (
-        "import sys, ldt.cli.progress as p; p.LINE = 0.2; from ldt.cli.main import main; sys.argv = ['ldt-rate', *sys.argv[1:]]; main()"
-    )
-    asked = "tail --width 50 --dim 50 --level 1 --method importance --target-error 1e-4 --seed 1 --json --workers 2"
+LIVE = "import sys, ldt.cli.progress as p; p.LINE = 0.2; from ldt.cli.main import main; sys.argv = ['ldt-rate', *sys.argv[1:]]; main()"
+
+
+@contextmanager
+def command(asked: str, code: str = LIVE) -> Iterator[subprocess.Popen[str]]:
+    """``ldt-rate`` as a process that heeds SIGINT (a shell in the background has its children ignore it)."""
     with subprocess.Popen(
         [sys.executable, "-c", code, *asked.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell in the background has children ignore it
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as running:
+        yield running
+
+
+def test_ctrl_c_on_the_command_line() -> None:
+    """The partial answer on standard output, strict JSON and true, and exit code 130."""
+    with command("tail --width 50 --dim 50 --level 1 --method importance --target-error 1e-4 --seed 1 --json --workers 2") as running:
         assert running.stderr is not None and running.stdout is not None
         for line in running.stderr:
             if re.search(r"importance: \d+ of \d+, about .* left; -log P = 442\.\d+ \+- ", line):
@@ -169,6 +199,31 @@ def test_ctrl_c_on_the_command_line() -> None:
     assert running.returncode == 130
     assert answer["status"] == "warning" and "interrupted" in answer["advice"]
     assert abs(answer["logp"] + 442.409210238833) < 4.5 * answer["error"] < 1.0
+
+
+def test_ctrl_c_leaves_the_draws_made_until_then(tmp_path: Path) -> None:
+    """SIGINT comes to ``ldt-rate sample`` at its 200th proposal; the file holds whole, exact draws."""
+    stop = (
+        "import os, signal, ldt.tails.conditional as c; count, right = [0], c._log_h\n"
+        "def interrupting(*a):\n"
+        "    if a[-1].size == 1 and getattr(c, 'drawing', False):\n"
+        "        count[0] += 1\n"
+        "        if count[0] == 200: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return right(*a)\n"
+        "class Samplers(c.SectorSamplers):\n"
+        "    def draw_weights(self, *a):\n"
+        "        c.drawing = True\n"
+        "        return super().draw_weights(*a)\n"
+        "c._log_h, c.SectorSamplers = interrupting, Samplers\n"
+    )
+    path = tmp_path / "draws.npz"
+    with command(f"sample --width 5 --dim 5 --level 1 --size 100000 --seed 1 --json -o {path}", stop + LIVE) as running:
+        assert running.stdout is not None and running.stderr is not None
+        answer, words = json.loads(running.stdout.read()), running.stderr.read()
+    assert running.returncode == 130 and "interrupted" in words
+    with np.load(path) as file:
+        assert 0 < len(file["A"]) == answer["size"] < 200
+        assert file["A"].min() >= 1.0 and file["a"].shape == file["w"].shape == (len(file["A"]), 5)
 
 
 # -- the asked error -----------------------------------------------------------------------------------------------------------

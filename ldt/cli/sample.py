@@ -9,7 +9,7 @@ import click
 
 from ldt.cli.options import checked_seed, integer, level_option, model_options, output_options, seed_option, sum_over_neurons
 from ldt.cli.options import number as as_number
-from ldt.cli.render import DONE, Output, aligned, number, to_csv
+from ldt.cli.render import DONE, INTERRUPTED, Output, aligned, number, to_csv
 
 HEADER = ("draw", "neuron", "a", "w", "rho")
 
@@ -36,21 +36,28 @@ def command(model: Any, level: Any, size: Any, output: str | None, seed: Any, ou
     target = out.reserve(output, "-o") if output else None
     size, seed = integer("size", size, 1, 5_000_000), checked_seed(seed)
     out.say(f"sample: {size} networks of {model.width} neurons, by rejection", at=1)
-    drawn = ldt.sample_given(model, level, size, rng=seed)
+    code = DONE
+    try:
+        drawn = ldt.sample_given(model, level, size, rng=seed)
+    except ldt.Interrupted as stop:
+        drawn, code = stop.result, INTERRUPTED
+        out.say(f"interrupted: {len(drawn.A)} of {size} networks were drawn, each as exact as ever")
+        if not len(drawn.A):
+            return code
     if target is not None and suffix == ".npz":
         _write_npz(target, drawn)
     elif target is not None:
         _write_csv(target, drawn)
     summary = summary_of(drawn)
-    record = {"model": model.to_dict(), "level": float(level), "size": size, "seed": drawn.seed, "file": output, **summary}
+    record = {"model": model.to_dict(), "level": float(level), "size": len(drawn.A), "seed": drawn.seed, "file": output, **summary}
     words = [(k.replace("_", " "), v if isinstance(v, str) else number(v)) for k, v in summary.items() if not isinstance(v, dict)]
     counts = ", ".join(f"{k}: {n}" for k, n in summary["specialised"].items())
     text = aligned([
-        ("networks", str(size)), *words, ("specialised", f"{counts} (number of neurons: networks)" if counts else ""),
+        ("networks", str(len(drawn.A))), *words, ("specialised", f"{counts} (number of neurons: networks)" if counts else ""),
         ("model", model.name), ("seed", str(drawn.seed)), ("weights", output or "not kept; -o FILE.csv or FILE.npz keeps them"),
     ])  # fmt: skip
     out.answer(_plain(record), text)
-    return DONE
+    return code
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:

@@ -192,6 +192,18 @@ class AlignmentSum:
         return abs(self._constants[0]) if self._single_erf else 1.0
 
     @property
+    def closed_form(self) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
+        """(degrees k, coefficients y_k) of g = sum_k y_k u^k (erf; u = w_1/sqrt(1 + 2 q^2), q = |w|) or g = q sum_k y_k (w_1/q)^k (relu,
+        linear); None where g is computed by quadrature."""
+        from ldt.models import hermite
+
+        if self.activation != "erf" and self.activation not in hermite.HOMOGENEOUS:
+            return None
+        scale = 1.0 / self._constants[0] if self._single_erf else 1.0
+        terms = [(k, scale * y) for (k, _), y in zip(self.target, self._constants, strict=True) if y]
+        return tuple(k for k, _ in terms), tuple(y for _, y in terms)
+
+    @property
     def prefactor(self) -> float:
         """The number |c| that multiplies the unit overlap."""
         if not isinstance(self.c, str):
@@ -216,14 +228,14 @@ class AlignmentSum:
         elif rho is None:
             raise ModelError("rho: the full overlap needs |w_perp|^2")
         q2 = w * w + np.asarray(rho, dtype=float)
-        scale = 1.0 / self.unit_constant if not self._single_erf else 1.0 / self._constants[0]
-        if self.activation == "erf":
+        known = self.closed_form
+        if known is not None and self.activation == "erf":
             u = w / np.sqrt(1.0 + 2.0 * q2)
-            return scale * sum(y * _power(u, k) for (k, _), y in zip(self.target, self._constants, strict=True) if y)
+            return sum(y * _power(u, k) for k, y in zip(*known, strict=True))
         q = np.sqrt(q2)
         cosine = np.divide(w, q, out=np.zeros_like(q), where=q > 0)
-        if self.activation in hermite.HOMOGENEOUS:
-            return q * sum(y * _power(cosine, k) for (k, _), y in zip(self.target, self._constants, strict=True) if y)
+        if known is not None:
+            return q * sum(y * _power(cosine, k) for k, y in zip(*known, strict=True))
         table = hermite.hermite_table(self._phi, tuple(k for k, _ in self.target))
         rows = table(q)
         return sum(y * _power(cosine, k) * row for (k, _), y, row in zip(self.target, self._constants, rows, strict=True) if y)

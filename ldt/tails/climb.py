@@ -7,7 +7,9 @@ Beck 2001; Cerou, Guyader 2007).  For Gaussian readouts the weights are smooth a
 
     P = prod_levels mean(exp(U_L' - U_L)),
 
-unbiased for fixed levels (Del Moral 2004).  Between levels the particles are resampled (systematically) and moved (ldt.tails.moves).
+unbiased for fixed levels and moves (Del Moral 2004).  Between levels the particles are resampled (systematically) and moved
+(ldt.tails.moves).  A population that chooses its own levels, steps and proposals biases P by O(levels/particles), which repeats share; so a
+first climb finds the ``Route`` - levels, and at each what its moves know - and a second, independent population follows it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,14 @@ class Rung:
     memory: float
 
 
+#: Levels, and the mover (learning no more) that moves the population at each.
+Route = list[tuple[float, Mover]]
+
+
 @dataclass
 class Climb:
     """A finished climb: log P, its ``rungs``, the particles ``x`` with summaries ``q``, how many ``ancestors`` at the start they descend
-    from, ``stuck`` (why it did not arrive, or ''), and the chains' mover."""
+    from, ``stuck`` (why it did not arrive, or ''), and the ``route`` taken."""
 
     logp: float
     rungs: list[Rung]
@@ -53,15 +58,16 @@ class Climb:
     q: Array
     ancestors: int
     stuck: str
-    mover: Mover
+    route: Route
     evaluations: int
 
 
 def climb(
-    network: Network, level: float, particles: int, moves: int, random: np.random.Generator,
+    network: Network, level: float, particles: int, moves: int, random: np.random.Generator, route: Route | None = None,
     watch: Callable[[float, Any], None] | None = None,
 ) -> Climb:  # fmt: skip
-    """Takes ``particles`` from the prior to the event A >= level; ``watch(level, state)`` sees every rung's population."""
+    """Takes ``particles`` from the prior to the event A >= level, along ``route`` if there is one; ``watch(level, state)`` sees every
+    rung's population."""
     smooth = network.symmetric and hasattr(network, "readouts")
     state = network.state(random.standard_normal((particles, network.hidden)))
     mover = Mover(network)
@@ -70,17 +76,21 @@ def climb(
     logp = -math.log(2.0) if smooth else 0.0
     origin = np.arange(particles)
     rungs: list[Rung] = []
+    taken: Route = []
     visits = 1 + sum(layer.count for layer in network.layers)
     stuck = ""
     while at < level:
-        beyond = next_level(network, at, level, state.q, u)
-        if beyond is None:
+        if route is None:
+            beyond = next_level(network, at, level, state.q, u)
+        else:
+            beyond, mover = route[len(rungs)]
+        new = u if beyond is None else network.log_given(beyond, state.q)
+        if beyond is None or np.max(new) == -math.inf:
             stuck = f"no particle got beyond {at!r}"
             break
         if len(rungs) == MAX_LEVELS:
             stuck = f"{MAX_LEVELS} levels were not enough; reached {at!r}"
             break
-        new = network.log_given(beyond, state.q)
         top = float(np.max(new - u))
         weights = np.exp(new - u - top)
         ratio = top + math.log(float(np.mean(weights)))
@@ -91,19 +101,21 @@ def climb(
         origin = origin[index]
         at = beyond
         mover.tally = {}
-        mover.learn(state.x)
+        if route is None:
+            mover.learn(state.x)
         before = state.q.copy()
         for _ in range(moves):
-            mover.sweep(state, partial(_potential, network, at), random)
+            mover.sweep(state, at, random)
         u = network.log_given(at, state.q)
         tallies = {name: (tally.proposed, tally.accepted) for name, tally in mover.tally.items()}
         rungs.append(Rung(at, ratio, variance, tallies, rank_correlation(before, state.q)))
+        taken.append((at, mover.frozen() if route is None else mover))
         if watch is not None:
             watch(at, state)
     if stuck:
         logp = math.nan
     cost = particles * (1 + len(rungs) * moves * visits)
-    return Climb(logp, rungs, state.x, state.q, len(np.unique(origin)), stuck, mover, cost)
+    return Climb(logp, rungs, state.x, state.q, len(np.unique(origin)), stuck, taken, cost)
 
 
 def next_level(network: Network, at: float, level: float, q: Array, u: Array) -> float | None:
@@ -137,10 +149,11 @@ def next_level(network: Network, at: float, level: float, q: Array, u: Array) ->
     return low if low > at else None
 
 
-def systematic(weights: Array, random: np.random.Generator) -> Any:
-    """Indices of a systematic resampling: each kept in proportion to its weight, to within one."""
+def systematic(weights: Array, random: np.random.Generator, size: int | None = None) -> Any:
+    """Indices of a systematic resampling to ``size`` (as many as weights): each kept in proportion to its weight, to within one."""
+    size = len(weights) if size is None else size
     total = np.cumsum(weights)
-    points = (random.random() + np.arange(len(weights))) * (total[-1] / len(weights))
+    points = (random.random() + np.arange(size)) * (total[-1] / size)
     return np.minimum(np.searchsorted(total, points, side="right"), len(weights) - 1)
 
 
@@ -151,6 +164,3 @@ def rank_correlation(before: Array, after: Array) -> float:
         return 1.0
     return float(np.corrcoef(a, b)[0, 1])
 
-
-def _potential(network: Network, level: float, q: Array, _: Any) -> Array:
-    return network.log_given(level, q)

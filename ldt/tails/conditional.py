@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ldt.errors import ConvergenceError
+from ldt.errors import ConvergenceError, Interrupted
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.special import log_ndtr_array
 from ldt.tails.saddlepoint import refined
@@ -63,13 +63,19 @@ def _log_h_max(theta: float, kappa: float, level: float) -> float:
 
 
 def conditional_sample(model: Any, level: float, size: int, *, rng: Any = None) -> ConditionalSample:
-    """``size`` exact draws of (a, w) given A >= level (A <= level for level < 0)."""
+    """``size`` exact draws of (a, w) given A >= level (A <= level for level < 0).
+
+    Raises
+    ------
+    Interrupted
+        Ctrl-C between draws; its ``result`` is the sample of those made until then, each as exact as ever.
+    """
     check_draws(model, size)
     entropy = entropy_of(rng)
     random = block_generator(entropy, 0)
     n, kappa = model.width, model.variance_scale
     w, rho, g = np.empty((size, n)), np.empty((size, n)), np.empty((size, n))
-    proposals = size
+    proposals = done = size
     edge = math.inf
     if level == 0.0:
         w, rho = model.neuron.prior_draw((size, n), random)
@@ -77,21 +83,25 @@ def conditional_sample(model: Any, level: float, size: int, *, rng: Any = None) 
         found = refined(sector_law(model, abs(level)), abs(level), False)
         if found.law.bins.cuts:
             edge, _, _ = specialised_law(found.law, found.weights)
-        proposals = _draw_weights(model, abs(level), found.law, random, w, rho)
+        done, proposals = _draw_weights(model, abs(level), found.law, random, w, rho)
+    w, rho = w[:done], rho[:done]
     g = model.unit_overlap(w, rho)
     v = 2.0 * kappa * np.sum(g * g, axis=1)
     total = _truncated_normal(abs(level), np.sqrt(v), random)
     total = math.copysign(1.0, level) * total
     sa2, c = model.readout_variance / n, model.prefactor
-    a0 = math.sqrt(sa2) * random.standard_normal((size, n))
+    a0 = math.sqrt(sa2) * random.standard_normal((done, n))
     a = a0 + c * g * (sa2 * (total - c * np.sum(a0 * g, axis=1)) / v)[:, None]
     x = w / np.sqrt(1.0 + 2.0 * rho) if model.neuron.kind == "v" else w
     numbers = np.sum(np.abs(x) >= edge, axis=1) if edge < math.inf else None
-    return ConditionalSample(a, w, rho, total, numbers, proposals, entropy, model, level)
+    drawn = ConditionalSample(a, w, rho, total, numbers, proposals, entropy, model, level)
+    if done < size:
+        raise Interrupted(drawn)
+    return drawn
 
 
-def _draw_weights(model: Any, level: float, law: SectorLaw, random: np.random.Generator, w: Any, rho: Any) -> int:
-    """Fill the rows of w and rho with exact draws; the number of proposals."""
+def _draw_weights(model: Any, level: float, law: SectorLaw, random: np.random.Generator, w: Any, rho: Any) -> tuple[int, int]:
+    """Fill the rows of w and rho with exact draws; how many (all, unless Ctrl-C came first) and the number of proposals."""
     kappa = model.variance_scale
     tops = np.array([_log_h_max(kappa * s.s**2, kappa, level) for s in law.sectors])
     logs = np.array([s.log_weight + s.cumulants[0] for s in law.sectors]) + tops
@@ -100,17 +110,20 @@ def _draw_weights(model: Any, level: float, law: SectorLaw, random: np.random.Ge
     share /= share.sum()
     samplers = SectorSamplers(law)
     proposals, row = 0, 0
-    while row < len(w):
-        proposals += 1
-        if proposals > MAX_REJECTIONS:
-            raise ConvergenceError(f"level: {row} of {len(w)} draws accepted in {MAX_REJECTIONS} proposals; ask for fewer draws")
-        pick = int(keep[random.choice(len(keep), p=share)])
-        w[row], rho[row] = samplers.draw_weights(pick, random)
-        total = float(np.sum(model.unit_overlap(w[row], rho[row]) ** 2))
-        theta = kappa * law.sectors[pick].s ** 2
-        if math.log(random.random()) < float(_log_h(theta, kappa, level, np.array([total]))[0]) - tops[pick]:
-            row += 1
-    return proposals
+    try:
+        while row < len(w):
+            proposals += 1
+            if proposals > MAX_REJECTIONS:
+                raise ConvergenceError(f"level: {row} of {len(w)} draws accepted in {MAX_REJECTIONS} proposals; ask for fewer draws")
+            pick = int(keep[random.choice(len(keep), p=share)])
+            w[row], rho[row] = samplers.draw_weights(pick, random)
+            total = float(np.sum(model.unit_overlap(w[row], rho[row]) ** 2))
+            theta = kappa * law.sectors[pick].s ** 2
+            if math.log(random.random()) < float(_log_h(theta, kappa, level, np.array([total]))[0]) - tops[pick]:
+                row += 1
+    except KeyboardInterrupt:
+        pass  # the caller raises Interrupted with the rows that are whole
+    return row, proposals
 
 
 def _truncated_normal(level: float, sd: Any, random: np.random.Generator) -> Any:

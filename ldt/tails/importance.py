@@ -10,7 +10,8 @@ quadrature and the saddle points say: they only place the samples.  Sectors are 
 (Neyman allocation after a pilot, which is then dropped); those left out have a Chernoff bound below 1e-4 of the value, which is added
 to the error.
 
-The error is one standard error of log P; the samples are checked for a dominating weight.
+The error is one standard error of log P.  Samples cannot tell what they never met, so they are checked: no weight may dominate, and every
+sector must come out as its saddle point says, and below its Chernoff bound, to within what noise and the next order allow.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ldt.numerics.special import log_ndtr_array
 from ldt.numerics.sums import LogSums
 from ldt.numerics.workers import Progress, checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
-from ldt.tails.saddlepoint import Evaluation, evaluate, refined
+from ldt.tails.saddlepoint import SAFETY, Evaluation, evaluate, refined, saddle_value
 from ldt.tails.sectors import SectorLaw, build, sector_law
 from ldt.tails.tilting import BinSampler, SectorSamplers
 
@@ -42,6 +43,8 @@ TARGET_ERROR = 0.01
 LEFT_OUT = 1e-4
 #: Relative variance per sample above which a finer law is looked for.
 SCATTER = 4.0
+#: How far (nats, besides noise and the next order) a sector of more than LEAST_SHARE may be from its saddle-point value.
+ASTRAY, LEAST_SHARE = 0.3, 1e-3
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def importance(
         stopped = True
     finally:
         close()
-    fields = _result(run, kept.left_out, entropy, target)
+    fields = _result(run, kept, entropy, target)
     return interrupted(fields, run.before + run.drawn) if stopped else fields
 
 
@@ -199,6 +202,18 @@ def importance(
 class _Kept:
     law: SectorLaw
     left_out: float  # bound on what is left out, relative to the saddle-point value
+    expected: tuple[tuple[float, float, float], ...]  # of each sector: log of its saddle-point value, the next order, log of a bound
+
+    def astray(self, run: _Run, total: float) -> str:
+        """What is wrong with a sector that does not come out as expected, or ''."""
+        for sector, sums, (value, following, bound) in zip(self.law.sectors, run.sums, self.expected, strict=True):
+            noise = 5.0 * math.sqrt((sums.relative_variance() + 1.0) / sums.n)
+            found = sums.log_mean()
+            low, high = value - ASTRAY - SAFETY * following - noise, value + ASTRAY + SAFETY * following + noise
+            matters = max(value, found) - total > math.log(LEAST_SHARE)
+            if matters and (found < low or (found > min(high, bound + noise))):
+                return f"the sector of {list(sector.special)} specialised neurons came out {found - value:+.2g} nats off its saddle point"
+        return ""
 
 
 def _pilot(run: _Run, budget: int | None) -> None:
@@ -256,7 +271,12 @@ def _kept(found: Evaluation, level: float, density: bool, tolerance: float) -> _
     keep = [i for i in range(len(law.sectors)) if i not in set(dropped.tolist()) or i == int(np.argmax(weights))]
     left = float(sum(relative[i] for i in dropped if i not in keep)) + math.exp(min(law.left_out + bounds.max() - reference, 300.0))
     kept = SectorLaw(law.model, law.level, law.bins, tuple(law.sectors[i] for i in keep), law.left_out, law.rough, law.order)
-    return _Kept(kept, left)
+    expected = []
+    for i in keep:
+        value, following = saddle_value(law.sectors[i], level, density)
+        known = math.isfinite(value) and following < 1.0
+        expected.append((law.sectors[i].log_weight + value, following, float(bounds[i])) if known else (reference, math.inf, math.inf))
+    return _Kept(kept, left, tuple(expected))
 
 
 def _allocation(run: _Run, source: _Run, target: float, cap: int, floor: int) -> list[int]:
@@ -274,7 +294,7 @@ def _allocation(run: _Run, source: _Run, target: float, cap: int, floor: int) ->
     return [int(x) for x in np.ceil(more)]
 
 
-def _result(run: _Run, left_out: float, entropy: int, target: float) -> dict[str, Any]:
+def _result(run: _Run, kept: _Kept, entropy: int, target: float) -> dict[str, Any]:
     total, variance = run.estimate()
     n = run.drawn
     found: dict[str, Any] = {"error_kind": "stderr", "seed": entropy, "cost": Cost(samples=run.before + n)}
@@ -284,13 +304,16 @@ def _result(run: _Run, left_out: float, entropy: int, target: float) -> dict[str
         return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": advice}
     shares = run.shares(total)
     largest = max((p * s.largest / s.first for p, s in zip(shares, run.sums, strict=True) if s.first > 0.0), default=1.0)
-    error = math.sqrt(variance) + left_out
+    error = math.sqrt(variance) + kept.left_out
     detail = ImportanceDetail(
         n, 1.0 / variance, variance * n, [list(s.special) for s in run.law.sectors], shares, [s.n for s in run.sums], largest
     )
     found |= {"logp": total, "error": error, "detail": detail}
     if largest > 0.2 or detail.ess < 30.0:
         return found | {"status": "warning", "advice": "few samples carry the estimate, so that its error may be too small; draw more"}
+    astray = kept.astray(run, total)
+    if astray:
+        return found | {"status": "warning", "advice": f"{astray}: the error may be too small; draw more, or compare method='exact'"}
     if target and error > target:
         return found | {"status": "warning", "advice": f"the error asked for ({target:g}) needs more samples; pass samples="}
     return found

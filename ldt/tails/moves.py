@@ -14,12 +14,12 @@ r"""Moves of chains in a network's parameters that leave prior(z) exp(U(q(z))) i
     r_s(z_i)/(r_t(z_i') r_t(z_j')),
   death and merge the inverses.  So the number of specialised units changes in one step, over any barrier.
 
-Every move is vectorised over the chains; one sweep visits every unit.
+One sweep visits every unit.  Networks whose units have a closed form are moved chain by chain in compiled loops (ldt.tails.chains); for all
+others every move is vectorised over the chains, as their score is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,12 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldt.models.networks.base import Layer, Network, State
+from ldt.tails.chains import Laws, crank_nicolson, specialised_moves, stacked
 from ldt.tails.mixture import Mixture, fit
 
 Array = NDArray[np.float64]
-Potential = Callable[[Array, Any], Array]  # (summaries, the chains they belong to)
 
 TARGET = 0.3  # acceptance of pCN moves
+FIRST = 0.5  # step before anything is known
+MOST_LAWS = 16  # of specialised units that moves at one level draw from
 PAIRS = ("refresh", "birth", "split")
 WHOLE = 4  # more whole-vector moves where all parameters are one unit
 SPREAD = 0.7  # of log b over the chains
@@ -52,73 +54,95 @@ class Mover:
 
     network: Network
     steps: dict[str, float] = field(default_factory=dict)
-    mixtures: dict[str, list[Mixture | None]] = field(default_factory=dict)
+    #: By layer: those that moves draw from, the last of this level; [] for none.
+    laws: dict[str, list[Mixture]] = field(default_factory=dict)
     tally: dict[str, Tally] = field(default_factory=dict)
     adapting: bool = True
+    _past: dict[str, list[Mixture | None]] = field(default_factory=dict)
+    _stack: Laws | None = None
 
-    def at_rung(self, k: int) -> Mover:
-        """A mover for the law at the k-th level learned (0: before any), with what was known there."""
-        return Mover(self.network, dict(self.steps), {name: past[:k] for name, past in self.mixtures.items()})
+    def frozen(self) -> Mover:
+        """A mover that knows what this one does now, and learns no more."""
+        return Mover(self.network, dict(self.steps), dict(self.laws), adapting=False)
 
     def learn(self, x: Array) -> None:
         """Fits the laws of specialised units to chains at x; called at every new level."""
+        self._stack = None
         for layer in self.network.layers:
-            units = layer.units(x).reshape(-1, layer.size)
-            past = self.mixtures.setdefault(layer.name, [])
-            past.append(fit(units, past[-1] if past else None))
+            past = self._past.setdefault(layer.name, [])
+            past.append(fit(layer.units(x).reshape(-1, layer.size), past[-1] if past else None))
+            found = [m for m in past[len(past) // 2 :] if m is not None]
+            self.laws[layer.name] = [] if past[-1] is None else _thinned(found)
 
-    def sweep(self, state: State, potential: Potential, random: np.random.Generator) -> None:
-        """A whole-vector move; then for every layer, each unit once, and as many moves of specialised units as it has units, 4 to 16."""
+    def sweep(self, state: State, level: float, random: np.random.Generator) -> None:
+        """A whole-vector move; then for every layer, each unit once, and as many moves of specialised units as it has units, 6 to 18."""
+        if getattr(self.network, "closed_form", None) is not None:
+            self._compiled_sweep(state, level, random)
+            return
         rows = np.arange(len(state.q))
-        u = potential(state.q, rows)
-        self._whole(state, potential, u, rows, random)
+        u = self.network.log_given(level, state.q)
+        self._whole(state, level, u, random)
         for layer in self.network.layers:
             for j in range(layer.count):
                 if layer.size < state.x.shape[1]:
-                    self._step(state, potential, u, layer, rows, np.full((len(rows), 1), j), random)
+                    self._step(state, level, u, layer, rows, np.full((len(rows), 1), j), random)
             if layer.size == state.x.shape[1]:
                 for _ in range(WHOLE):
-                    self._whole(state, potential, u, rows, random)
-            self._specialised_moves(state, potential, u, layer, random)
+                    self._whole(state, level, u, random)
+            self._specialised_moves(state, level, u, layer, random)
 
-    def _whole(self, state: State, potential: Potential, u: Array, rows: Any, random: np.random.Generator) -> None:
+    def _compiled_sweep(self, state: Any, level: float, random: np.random.Generator) -> None:
+        (layer,) = self.network.layers
+        n, form = len(state.q), self.network.closed_form  # type: ignore[attr-defined]
+        steps = np.array([self.steps.setdefault("whole", FIRST), self.steps.setdefault(layer.name, FIRST)])
+        wholes = 1 if layer.count > 1 else 1 + WHOLE
+        accepted = crank_nicolson(state.x, state.q, state.share, level, form, wholes, steps, SPREAD, random)
+        self._count("whole", n * wholes, int(accepted[0]), wholes)
+        if layer.count > 1:
+            self._count(layer.name, n * layer.count, int(accepted[1]), layer.count)
+        if not self.laws.get(layer.name):
+            return
+        if self._stack is None:
+            self._stack = stacked(self.laws[layer.name])
+        moves = specialised_moves(state.x, state.q, state.share, level, form, self._stack, _turns(layer), random)
+        for name, (proposed, taken) in zip(("refresh", "birth", "death", "split", "merge"), moves.tolist(), strict=True):
+            self._count(f"{layer.name}, {name}", proposed, taken)
+
+    def _whole(self, state: State, level: float, u: Array, random: np.random.Generator) -> None:
         b = self._sizes("whole", len(u), random)
         x = np.sqrt(1.0 - b * b) * state.x + b * random.standard_normal(state.x.shape)
         q = self.network.summary(x)
-        new = potential(q, rows)
+        new = self.network.log_given(level, q)
         taken = _accept(new - u, random)
         state.replace(x, taken, q)
         u[taken] = new[taken]
-        self._count("whole", taken)
+        self._tell("whole", taken)
 
-    def _step(
-        self, state: State, potential: Potential, u: Array, layer: Layer, rows: Any, j: Any, random: np.random.Generator
-    ) -> None:
+    def _step(self, state: State, level: float, u: Array, layer: Layer, rows: Any, j: Any, random: np.random.Generator) -> None:
         b = self._sizes(layer.name, len(u), random)[:, :, None]
         block = np.sqrt(1.0 - b * b) * state.block(layer, rows, j) + b * random.standard_normal((len(u), 1, layer.size))
-        new = potential(state.unit(layer, rows, j, block), rows)
+        new = self.network.log_given(level, state.unit(layer, rows, j, block))
         taken = _accept(new - u, random)
         state.accept(layer, rows, j, block, taken)
         u[taken] = new[taken]
-        self._count(layer.name, taken)
+        self._tell(layer.name, taken)
 
-    def _specialised_moves(self, state: State, potential: Potential, u: Array, layer: Layer, random: np.random.Generator) -> None:
-        past = self.mixtures.get(layer.name) or [None]
-        here = past[-1]
-        if here is None:
+    def _specialised_moves(self, state: State, level: float, u: Array, layer: Layer, random: np.random.Generator) -> None:
+        laws = self.laws.get(layer.name)
+        if not laws:
             return
-        laws = [m for m in past[len(past) // 2 :] if m is not None]
+        here = laws[-1]
         units = np.ascontiguousarray(layer.units(state.x)).reshape(-1, layer.size)
         special = here.specialised(units).reshape(len(u), layer.count)
-        for turn in range(min(max(layer.count, 6), 18)):
+        for turn in range(_turns(layer)):
             there = laws[int(random.integers(len(laws)))]
             pair = PAIRS[turn % (len(PAIRS) if layer.count > 1 else 2)]
             # +1: birth, split or refresh; -1: their opposites, for half of the chains.
             up = np.ones(len(u), dtype=bool) if pair == "refresh" else random.random(len(u)) < 0.5
-            self._pair(state, potential, u, layer, special, pair, up, here, there, random)
+            self._pair(state, level, u, layer, special, pair, up, here, there, random)
 
     def _pair(
-        self, state: State, potential: Potential, u: Array, layer: Layer, special: Any, pair: str, up: Any, here: Mixture, there: Mixture,
+        self, state: State, level: float, u: Array, layer: Layer, special: Any, pair: str, up: Any, here: Mixture, there: Mixture,
         random: np.random.Generator,
     ) -> None:  # fmt: skip
         # Which units: the first specialised except in a birth; the second, of split and merge, of the other sort or again specialised.
@@ -149,7 +173,7 @@ class Mover:
             wanted[down, last] = False
             if pair == "split":
                 block[down, 0] = here.draw_specialised(int(down.sum()), random)
-        new = potential(state.unit(layer, rows, j, block), rows)
+        new = self.network.log_given(level, state.unit(layer, rows, j, block))
         ratio = new - u[rows]
         if pair == "refresh":
             ratio += here.log_component(old[:, 0]) - here.log_component(block[:, 0])
@@ -167,21 +191,30 @@ class Mover:
         u[rows[taken]] = new[taken]
         special[rows[taken, None], j[taken]] = now[taken]
         names = {"refresh": ("refresh", ""), "birth": ("birth", "death"), "split": ("split", "merge")}[pair]
-        self._count(f"{layer.name}, {names[0]}", taken[rise])
+        self._tell(f"{layer.name}, {names[0]}", taken[rise])
         if names[1]:
-            self._count(f"{layer.name}, {names[1]}", taken[~rise])
+            self._tell(f"{layer.name}, {names[1]}", taken[~rise])
 
     def _sizes(self, name: str, n: int, random: np.random.Generator) -> Array:
-        centre = self.steps.setdefault(name, 0.5)
+        centre = self.steps.setdefault(name, FIRST)
         return np.asarray(np.minimum(centre * np.exp(SPREAD * random.standard_normal((n, 1))), 1.0))
 
-    def _count(self, name: str, taken: Any) -> None:
+    def _tell(self, name: str, taken: Any) -> None:
+        self._count(name, len(taken), int(np.count_nonzero(taken)))
+
+    def _count(self, name: str, proposed: int, accepted: int, moves: int = 1) -> None:
+        """Books the outcome of ``moves`` moves of every chain and lets the step follow."""
         tally = self.tally.setdefault(name, Tally())
-        tally.proposed += len(taken)
-        tally.accepted += int(np.count_nonzero(taken))
+        tally.proposed += proposed
+        tally.accepted += accepted
         if self.adapting and name in self.steps:  # so slowly that it is all but fixed within a sweep
-            step = self.steps[name] * np.exp(0.2 * (np.mean(taken) - TARGET))
+            step = self.steps[name] * np.exp(min(0.2 * moves, 1.0) * (accepted / proposed - TARGET))
             self.steps[name] = float(min(max(step, 1e-4), 1.0))
+
+
+def _turns(layer: Layer) -> int:
+    """Moves of specialised units in one sweep."""
+    return min(max(layer.count, 6), 18)
 
 
 def _accept(log_ratio: Array, random: np.random.Generator) -> Any:
@@ -193,3 +226,8 @@ def _choose(pool: Any, random: np.random.Generator) -> tuple[Any, Any]:
     size = pool.sum(axis=1)
     rank = np.minimum((random.random(len(pool)) * size).astype(int), size - 1)
     return np.argmax(np.cumsum(pool, axis=1) > rank[:, None], axis=1), size
+
+
+def _thinned(laws: list[Mixture]) -> list[Mixture]:
+    """At most MOST_LAWS of them, the last included."""
+    return laws[:: -max(1, -(-len(laws) // MOST_LAWS))][::-1]

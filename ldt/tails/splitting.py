@@ -1,7 +1,8 @@
 r"""Splitting: independent climbs (ldt.tails.climb) combined (ldt.tails.replicates), for any network of standard-normal parameters.
 
 Every replicate is a block of work with its own random stream, so that the numbers do not depend on the workers.  The weights that reached
-the event come back too: drawn from all replicates in proportion to what each says of P, equally weighted, readouts included.
+the event come back too: at most KEPT, drawn systematically from the chains of all replicates in proportion to what each says of P,
+equally weighted, readouts included.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Replicate:
 
 def splitting(
     model: Any, level: float, *, density: bool = False, side: str = "upper", replicates: Any = 8, particles: Any = 400, moves: Any = 6,
-    target_error: Any = None, rng: Any = None, workers: Any = 1, progress: Any = None,
+    **rest: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) of a network by splitting; a dict of TailResult fields.
 
@@ -93,24 +94,39 @@ def splitting(
         Chains a climb, 2 to 1e6.
     moves : int
         Sweeps over all units at every level, 1 to 1e5.
+    target_error, rng, workers, progress
+        As in ``repeated_work``.
+    """
+    n, sweeps = field_integer("particles", particles, 2, 10**6), field_integer("moves", moves, 1, 10**5)
+    work = partial(replicate, level=level, particles=n, moves=sweeps)
+    return repeated_work(work, model, side, replicates, lognormal=True, particles=n, **rest)
+
+
+def repeated_work(
+    work: Any, model: Any, side: str, replicates: Any, *, lognormal: bool, particles: int, target_error: Any = None, rng: Any = None,
+    workers: Any = 1, progress: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The TailResult fields of ``work(r, network=, entropy=)``, a Replicate, for r = 0, 1, ...; ``level`` of the work is the upper side's.
+
+    Parameters
+    ----------
     target_error : float, optional
         Replicates are added, up to 16 times as many, until the error is this small (nats).
     progress : callable of (done, total, logp, error), optional
     """
-    count = field_integer("replicates", replicates, 2, 1000)
-    n = field_integer("particles", particles, 2, 10**6)
-    sweeps = field_integer("moves", moves, 1, 10**5)
-    entropy = entropy_of(rng)
-    target = level if side == "upper" else -level
-    work = partial(replicate, network=oriented(model, side), level=target, particles=n, moves=sweeps, entropy=entropy)
-    answer = partial(summarise, particles=n, entropy=entropy, lognormal=True, negative=side == "lower")
+    count, entropy = field_integer("replicates", replicates, 2, 1000), entropy_of(rng)
+    if side == "lower":
+        model, work = Mirrored(model), partial(work, level=-work.keywords["level"])
+    answer = partial(summarise, particles=particles, entropy=entropy, lognormal=lognormal, negative=side == "lower")
+    work = partial(work, network=model, entropy=entropy)
     return repeated(work, answer, count, target_error=target_error, workers=workers, progress=progress)
 
 
 def replicate(r: int, *, network: Network, level: float, particles: int, moves: int, entropy: int) -> Replicate:
     """Replicate r: one climb, corrected for the average over the data."""
     random = block_generator(entropy, r)
-    found = climb(network, level, particles, moves, random)
+    scout = climb(network, level, max(particles // 2, 2), moves, random)
+    found = scout if scout.stuck else climb(network, level, particles, moves, random, scout.route)
     tallies: dict[str, tuple[int, int]] = {}
     for rung in found.rungs:
         for name, (proposed, accepted) in rung.moves.items():
@@ -118,29 +134,24 @@ def replicate(r: int, *, network: Network, level: float, particles: int, moves: 
             tallies[name] = (a + proposed, b + accepted)
     common = {
         "levels": tuple(rung.level for rung in found.rungs), "acceptance": tallies, "memories": tuple(rung.memory for rung in found.rungs),
-        "ancestors": found.ancestors, "evaluations": found.evaluations, "stuck": found.stuck,
+        "ancestors": found.ancestors, "evaluations": found.evaluations + (0 if found is scout else scout.evaluations), "stuck": found.stuck,
         "floor": sum(rung.variance for rung in found.rungs) / particles,
     }  # fmt: skip
-    if found.stuck:
-        none = np.empty((0, network.dimension))
-        return Replicate(math.nan, 0.0, 0.0, 1.0, counts={}, weights=none, scores=np.empty(0), **common)  # type: ignore[arg-type]
-    return finished(found.logp, network, level, found.x, found.q, int(random.integers(2**31)), random, common)
+    return finished(found.logp, network, level, found.x, found.q, random, common)
 
 
 def finished(
-    logp: float, network: Network, level: float, x: Array, q: Array, seed: int, random: np.random.Generator, common: dict[str, Any]
+    logp: float, network: Network, level: float, x: Array, q: Array, random: np.random.Generator, common: dict[str, Any]
 ) -> Replicate:
-    """A replicate from chains x in the event: the average's error, the weights drawn."""
-    better = refine(network, level, x, q, seed)
-    index = systematic(np.exp(better.log_weights - np.max(better.log_weights)), random)[: 4 * KEPT]
+    """A replicate from chains x in the event: the average's error, the weights drawn; an empty one if it is stuck before."""
+    if common["stuck"]:
+        none = np.empty((0, network.dimension))
+        return Replicate(math.nan, 0.0, 0.0, 1.0, counts={}, weights=none, scores=np.empty(0), **common)
+    better = refine(network, level, x, q, int(random.integers(2**31)))
+    index = systematic(np.exp(better.log_weights - np.max(better.log_weights)), random, min(len(x), 4 * KEPT))
     counts = specialised_counts(network, x[index])
     weights, scores = better.network.complete(x[index], level, random)
     return Replicate(logp + better.shift, better.shift, better.error, better.ess, counts=counts, weights=weights, scores=scores, **common)
-
-
-def oriented(model: Any, side: str) -> Any:
-    """The network whose upper tail is asked for."""
-    return model if side == "upper" else Mirrored(model)
 
 
 def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal: bool, negative: bool = False) -> dict[str, Any]:
@@ -169,11 +180,10 @@ def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal
         advice += " the event may be impossible, or use more particles"
         return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": advice, "detail": empty}
     logp, spread = combined(logs, lognormal=lognormal)
-    population = max(len(p.levels) for p in parts) / particles if lognormal else 0.0
     stderr = max(spread, math.sqrt(sum(p.floor for p in parts)) / len(parts))
     if max(len(p.levels) for p in parts) == 1 and logp > -1e-3:  # all but no particle outside the event: three in as many, as for no hit
         stderr = max(stderr, 3.0 / 1.96 / (particles * len(parts)))
-    error = math.hypot(stderr, average, population)
+    error = math.hypot(stderr, average)
     weights, scores = _pooled(arrived, logs, entropy)
     interval = (logp - 1.96 * error, min(logp + 1.96 * error, 0.0))
     if logp > 0.0:
@@ -188,8 +198,6 @@ def _pooled(parts: list[Replicate], logs: Array, entropy: int) -> tuple[Array, A
     """At most ``KEPT`` networks of all replicates, each replicate in proportion to its p."""
     random = block_generator(entropy, 0, 1)  # a stream that no replicate has
     share = np.repeat(np.exp(logs - np.max(logs)) / [len(p.scores) for p in parts], [len(p.scores) for p in parts])
-    total = np.cumsum(share)
-    size = min(KEPT, len(share))
-    order = np.minimum(np.searchsorted(total, (random.random() + np.arange(size)) * total[-1] / size, side="right"), len(share) - 1)
+    order = systematic(share, random, min(KEPT, len(share)))
     scores = np.concatenate([p.scores for p in parts])[order]
     return np.concatenate([p.weights for p in parts])[order], scores

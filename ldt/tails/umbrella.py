@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from ldt.errors import MethodError
 from ldt.models.networks.base import Network, State, field_integer
-from ldt.numerics.random import block_generator, entropy_of
+from ldt.numerics.random import block_generator
 from ldt.tails.climb import climb, rank_correlation
-from ldt.tails.replicates import repeated
-from ldt.tails.splitting import Replicate, finished, oriented, summarise
+from ldt.tails.moves import Mover
+from ldt.tails.splitting import Replicate, finished, repeated_work
 
 Array = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ MAX_SAMPLES = 30_000  # that MBAR sees
 
 def umbrella(
     model: Any, level: float, *, density: bool = False, side: str = "upper", replicates: Any = 4, particles: Any = 100, moves: Any = 30,
-    target_error: Any = None, rng: Any = None, workers: Any = 1, progress: Any = None,
+    **rest: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) of a network by umbrella sampling and MBAR; a dict of TailResult fields.
 
@@ -47,19 +47,13 @@ def umbrella(
         Chains a level, 2 to 1e5.
     moves : int
         Sweeps over all units, 3 to 1e6; neighbours exchange chains after each.
-    target_error : float, optional
-        Replicates are added, up to 16 times as many, until the error is this small (nats).
-    progress : callable of (done, total, logp, error), optional
+    target_error, rng, workers, progress
+        As in ``ldt.tails.splitting.repeated_work``.
     """
     load_mbar()
-    count = field_integer("replicates", replicates, 2, 1000)
-    n = field_integer("particles", particles, 2, 10**5)
-    sweeps = field_integer("moves", moves, 3, 10**6)
-    entropy = entropy_of(rng)
-    target = level if side == "upper" else -level
-    work = partial(ladder, network=oriented(model, side), level=target, walkers=n, sweeps=sweeps, entropy=entropy)
-    answer = partial(summarise, particles=10 * n, entropy=entropy, lognormal=False, negative=side == "lower")
-    return repeated(work, answer, count, target_error=target_error, workers=workers, progress=progress)
+    n, sweeps = field_integer("particles", particles, 2, 10**5), field_integer("moves", moves, 3, 10**6)
+    work = partial(ladder, level=level, walkers=n, sweeps=sweeps)
+    return repeated_work(work, model, side, replicates, lognormal=False, particles=n, **rest)
 
 
 def load_mbar() -> Any:
@@ -84,16 +78,13 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
         levels.append(reached)
         starts.append(state.x[:: max(1, len(state.x) // walkers)][:walkers].copy())
 
-    pilot = climb(network, level, max(4 * walkers, 100), 4, random, keep)
+    pilot = climb(network, level, max(4 * walkers, 100), 4, random, watch=keep)
     common: dict[str, Any] = {"levels": tuple(levels[1:]), "ancestors": pilot.ancestors, "stuck": pilot.stuck, "floor": 0.0}
     if pilot.stuck:
-        none = np.empty((0, network.dimension))
-        return Replicate(
-            math.nan, 0.0, 0.0, 1.0, acceptance={}, memories=(), counts={}, weights=none, scores=np.empty(0), evaluations=pilot.evaluations,
-            **common,
-        )  # fmt: skip
+        common |= {"acceptance": {}, "memories": (), "evaluations": pilot.evaluations}
+        return finished(pilot.logp, network, level, pilot.x, pilot.q, random, common)
     states = [network.state(x) for x in starts]
-    movers = [pilot.mover.at_rung(k) for k in range(len(levels))]
+    movers = [Mover(network), *(mover for _, mover in pilot.route)]
     settle = math.ceil(SETTLING * sweeps)
     seen: list[list[Array]] = [[] for _ in levels]
     exchanged = [0, 0]
@@ -106,7 +97,7 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
                 fresh = random.standard_normal(state.x.shape)
                 state.replace(fresh, np.ones(walkers, dtype=bool), network.summary(fresh))
             else:
-                mover.sweep(state, partial(_potential, network, levels[k]), random)
+                mover.sweep(state, levels[k], random)
         for k in range(sweep % 2, len(levels) - 1, 2):
             exchanged[0] += walkers
             exchanged[1] += _exchange(network, levels, states, k, random)
@@ -126,11 +117,7 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
         "acceptance": tallies, "memories": (rank_correlation(start, states[-1].q),),
         "evaluations": pilot.evaluations + sum(a for a, _ in tallies.values()),
     }  # fmt: skip
-    return finished(logp, network, level, x, q, int(random.integers(2**31)), random, common)
-
-
-def _potential(network: Network, level: float, q: Array, _: Any) -> Array:
-    return network.log_given(level, q)
+    return finished(logp, network, level, x, q, random, common)
 
 
 def _exchange(network: Network, levels: list[float], states: list[State], k: int, random: np.random.Generator) -> int:

@@ -11,19 +11,55 @@ unit's evaluation.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ldt.errors import ModelError
 from ldt.models.alignment import AlignmentSum
 from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer
+from ldt.numerics.compiled import compiled
+
+
+class ClosedForm(NamedTuple):
+    """A unit's share of V for compiled loops: strength g^2 at the weights w = scale z, with q = |w| and the target's ``degrees`` k,
+    g = sum_k y_k u^k, u = w_1/sqrt(1 + 2 q^2) (``erf``), or q sum_k y_k (w_1/q)^k."""
+
+    erf: bool
+    scale: float
+    strength: float
+    degrees: Any
+    coefficients: Array
+
+
+@compiled
+def unit_share(form: ClosedForm, first: float, square: float) -> float:
+    """The share of V of a unit whose parameters z have z_1 = ``first`` and |z|^2 = ``square``."""
+    w = form.scale * first
+    q2 = form.scale * form.scale * square
+    if form.erf:
+        u = w / math.sqrt(1.0 + 2.0 * q2)
+    else:
+        u = w / math.sqrt(q2) if q2 > 0.0 else 0.0
+    g = 0.0
+    for k in range(form.degrees.size):
+        power = form.coefficients[k]
+        for _ in range(form.degrees[k]):
+            power *= u
+        g += power
+    return form.strength * g * g * (1.0 if form.erf else q2)
 
 
 class AdditiveNetwork(ReadoutNetwork):
-    """V = sum over the units of one layer; subclasses give ``layers`` (one) and ``unit_features`` (n, size) -> (n, r)."""
+    """V = sum over the units of one layer; subclasses give ``layers`` (one) and ``unit_features`` (n, size) -> (n, r).
+
+    ``closed_form`` says what a unit's share of V is, if that is known in closed form: its moves then run in compiled loops.
+    """
+
+    closed_form: ClosedForm | None = None
 
     def unit_features(self, block: Array) -> Array:
         """The features that one unit makes, (n, size) -> (n, readouts/count)."""
@@ -75,8 +111,49 @@ class AdditiveState(State):
         self.share[taken] = self._shares(x[taken])
 
 
+class OverlapNetwork(AdditiveNetwork):
+    """Units whose overlap is that of the neurons of an AlignmentSum (full overlap), each with readouts for ``patches`` equal shares."""
+
+    #: The law of A as a sum over units: it knows the exact answer.
+    sum: AlignmentSum
+    patches: int
+    unit_name: ClassVar[str]
+
+    @property
+    def hidden(self) -> int:
+        return self.sum.width * self.sum.dim
+
+    @property
+    def readouts(self) -> int:  # type: ignore[override]
+        return self.sum.width * self.patches
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return (Layer(self.unit_name, 0, self.sum.width, self.sum.dim, (1.0, *[0.0] * (self.sum.dim - 1))),)
+
+    @property
+    def prefactor(self) -> float:
+        """The number |c| that multiplies the unit overlap."""
+        return self.sum.prefactor
+
+    def unit_features(self, block: Array) -> Array:
+        scale = self.sum.weight_variance / self.sum.dim
+        rho = scale * np.einsum("nd,nd->n", block[:, 1:], block[:, 1:])
+        g = self.sum.unit_overlap(np.sqrt(scale) * block[:, 0], rho)
+        # sum_i a*_i^2 = 1 over the patches of one unit.
+        return np.repeat((np.sqrt(2.0 * self.sum.variance_scale / self.patches) * g)[:, None], self.patches, axis=1)
+
+    @cached_property
+    def closed_form(self) -> ClosedForm | None:  # type: ignore[override]
+        known = self.sum.closed_form
+        if known is None:
+            return None
+        strength, scale = 2.0 * self.sum.variance_scale, math.sqrt(self.sum.weight_variance / self.sum.dim)
+        return ClosedForm(self.sum.activation == "erf", scale, strength, *(np.array(part) for part in known))
+
+
 @dataclass(frozen=True)
-class TwoLayerNetwork(AdditiveNetwork):
+class TwoLayerNetwork(OverlapNetwork):
     """All N(d + 1) weights of a two-layer network; fields and conventions as ``AlignmentSum`` with overlap 'full'.
 
     >>> network = TwoLayerNetwork(width=20, dim=20)
@@ -85,6 +162,8 @@ class TwoLayerNetwork(AdditiveNetwork):
     """
 
     architecture: ClassVar[str] = "two_layer"
+    unit_name: ClassVar[str] = "neurons"
+    patches: ClassVar[int] = 1  # type: ignore[misc]
 
     width: int
     dim: int
@@ -102,34 +181,10 @@ class TwoLayerNetwork(AdditiveNetwork):
         put(self, "target", self.sum.target)
 
     @cached_property
-    def sum(self) -> AlignmentSum:
-        """The law of A as a sum over neurons: it knows the exact answer."""
+    def sum(self) -> AlignmentSum:  # type: ignore[override]
         return AlignmentSum(
             self.width, self.dim, self.readout_variance, self.weight_variance, self.c, self.target, self.activation, overlap="full"
         )
-
-    @property
-    def hidden(self) -> int:
-        return self.width * self.dim
-
-    @property
-    def readouts(self) -> int:  # type: ignore[override]
-        return self.width
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        return (Layer("neurons", 0, self.width, self.dim, (1.0, *[0.0] * (self.dim - 1))),)
-
-    @property
-    def prefactor(self) -> float:
-        """The number |c| that multiplies the unit overlap."""
-        return self.sum.prefactor
-
-    def unit_features(self, block: Array) -> Array:
-        scale = self.sum.weight_variance / self.sum.dim
-        rho = scale * np.einsum("nd,nd->n", block[:, 1:], block[:, 1:])
-        g = self.sum.unit_overlap(np.sqrt(scale) * block[:, 0], rho)
-        return np.asarray(np.sqrt(2.0 * self.sum.variance_scale) * g)[:, None]
 
     @property
     def name(self) -> str:
@@ -141,7 +196,7 @@ class TwoLayerNetwork(AdditiveNetwork):
 
 
 @dataclass(frozen=True)
-class ConvolutionalNetwork(AdditiveNetwork):
+class ConvolutionalNetwork(OverlapNetwork):
     """A convolutional network on non-overlapping patches, linear or not, with a teacher of one filter.
 
     Parameters
@@ -158,6 +213,7 @@ class ConvolutionalNetwork(AdditiveNetwork):
     """
 
     architecture: ClassVar[str] = "cnn"
+    unit_name: ClassVar[str] = "channels"
 
     channels: int
     patch: int
@@ -171,44 +227,18 @@ class ConvolutionalNetwork(AdditiveNetwork):
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "channels", field_integer("channels", self.channels, 1, 10_000))
-        put(self, "patch", field_integer("patch", self.patch, 2, 10_000))
-        put(self, "patches", field_integer("patches", self.patches, 1, 10_000))
+        for name, least in (("channels", 1), ("patch", 2), ("patches", 1)):
+            put(self, name, field_integer(name, getattr(self, name), least, 10_000))
         put(self, "target", self.sum.target)
         if any(k == 0 for k, _ in self.target):
             raise ModelError("target: the teacher of a convolutional network needs degrees of 1 or more")
 
     @cached_property
-    def sum(self) -> AlignmentSum:
-        """The law of A as a sum over channels: it knows the exact answer."""
+    def sum(self) -> AlignmentSum:  # type: ignore[override]
         from ldt.models.alignment import _positive
 
         share = _positive("readout_variance", self.readout_variance) / self.patches
         return AlignmentSum(self.channels, self.patch, share, self.weight_variance, self.c, self.target, self.activation, overlap="full")
-
-    @property
-    def hidden(self) -> int:
-        return self.channels * self.patch
-
-    @property
-    def readouts(self) -> int:  # type: ignore[override]
-        return self.channels * self.patches
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        return (Layer("channels", 0, self.channels, self.patch, (1.0, *[0.0] * (self.patch - 1))),)
-
-    @property
-    def prefactor(self) -> float:
-        """The number |c| that multiplies the unit overlap."""
-        return self.sum.prefactor
-
-    def unit_features(self, block: Array) -> Array:
-        scale = self.sum.weight_variance / self.patch
-        rho = scale * np.einsum("nd,nd->n", block[:, 1:], block[:, 1:])
-        g = self.sum.unit_overlap(np.sqrt(scale) * block[:, 0], rho)
-        # sum_i a*_i^2 = 1 over the patches of one channel.
-        return np.repeat((np.sqrt(2.0 * self.sum.variance_scale / self.patches) * g)[:, None], self.patches, axis=1)
 
     @property
     def name(self) -> str:
@@ -223,4 +253,4 @@ class ConvolutionalNetwork(AdditiveNetwork):
         }  # fmt: skip
 
 
-__all__ = ["AdditiveNetwork", "ConvolutionalNetwork", "TwoLayerNetwork"]
+__all__ = ["AdditiveNetwork", "ClosedForm", "ConvolutionalNetwork", "OverlapNetwork", "TwoLayerNetwork", "unit_share"]

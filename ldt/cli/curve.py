@@ -114,7 +114,7 @@ def _row(model: Any, level: float, side: str, method: str, options: dict[str, An
 
 def mean_specialised(result: Any) -> float | None:
     """Mean number of specialised neurons given the event, where the method knows its law."""
-    from ldt.cli.tail import specialised_law
+    from ldt.texts import specialised_law
 
     law = specialised_law(result.detail) if result is not None else {}
     return sum(k * p for k, p in law.items()) if law else None

@@ -23,14 +23,11 @@ from typing import Any, BinaryIO
 import click
 
 from ldt.errors import LdtError
+from ldt.texts import ERROR_KINDS as ERROR_KINDS
+from ldt.texts import digits as digits
+from ldt.texts import number as number
 
 DONE, USAGE, INACCURATE, NO_ANSWER, INTERRUPTED, BROKEN_PIPE = 0, 2, 3, 4, 130, 141
-
-ERROR_KINDS = {
-    "bound": "the true value is within this",
-    "estimate": "numerical estimate from independent variations",
-    "stderr": "one standard error",
-}
 
 
 class OutputError(LdtError):
@@ -48,36 +45,6 @@ def exit_code(statuses: Iterable[str]) -> int:
 
 
 # -- text --------------------------------------------------------------------------------------------------------------------
-
-
-def digits(value: Any, error: Any = 0.0) -> str:
-    """``value`` with the decimals that ``error`` leaves it (two digits of the error), at most 16 digits in all.
-
-    >>> digits(442.409210238869, 5.0e-11), digits(173.3, 0.04), digits(2.5e7, 1e6)
-    ('442.409210238869', '173.300', '25000000')
-    >>> digits(7.3134e-193, 1e-195)
-    '7.313e-193'
-    """
-    if value is None or not math.isfinite(value):
-        return "none"
-    if not error or not math.isfinite(error):
-        return repr(float(value) + 0.0)  # not -0.0
-    if 0.0 < abs(value) < 1e-4:
-        return f"{value:.{min(15, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 1))}e}"
-    whole = len(str(int(abs(value))))
-    decimals = min(max(0, 2 - math.floor(math.log10(error)) - 1), max(0, 16 - whole))
-    return f"{value:.{decimals}f}"
-
-
-def number(value: Any) -> str:
-    """A number for people: six digits, 'none' where there is none.
-
-    >>> number(0.1234567), number(None), number(10**12)
-    ('0.123457', 'none', '1000000000000')
-    """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "none"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def aligned(rows: Iterable[tuple[str, str]]) -> str:
@@ -215,6 +182,11 @@ class Output:
         target = Target(path, option)
         self._targets.append(target)
         return target
+
+    def drop(self, target: Target) -> None:
+        """Forget a reserved file: nothing is written to it."""
+        self._targets.remove(target)
+        target.discard()
 
     def say(self, text: str, at: int = 0) -> None:
         """A line on standard error, unless the verbosity is below ``at``."""

@@ -77,23 +77,23 @@ def made(name: str) -> Any:
 def legible(figure: Any) -> list[str]:
     """What is wrong with a picture: text outside the page, tick labels that overlap, empty or unlabelled axes."""
     figure.canvas.draw()
-    page = figure.bbox
-    wrong = []
+    page, wrong = figure.bbox, []
+    ticks = {axis: (*axis.get_ticklabels(), *axis.get_minorticklabels()) for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)}
+    of_ticks = {label for labels in ticks.values() for label in labels}  # those out of view are kept outside
     for text in figure.findobj(lambda artist: hasattr(artist, "get_text") and artist.get_visible() and artist.get_text().strip()):
         box = text.get_window_extent()
-        if box.width and not (box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1):
-            ticks = {t for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) for t in (*axis.get_ticklabels(), *axis.get_minorticklabels())}
-            if text not in ticks:  # labels of ticks out of view are kept outside
-                wrong.append(f"outside the page: {text.get_text()!r}")
+        inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= page.x1 + 1 and box.y1 <= page.y1 + 1
+        if box.width and not inside and text not in of_ticks:
+            wrong.append(f"outside the page: {text.get_text()!r}")
     for ax in figure.axes:
         if not (ax.lines or ax.patches or ax.collections):
             wrong.append("an empty panel")
         if not ax.get_xlabel() or not (ax.get_ylabel() or ax.get_yticklabels() or not ax.get_yticks().size):
             wrong.append("an axis without a label")
         for axis, low, high in ((ax.xaxis, "x0", "x1"), (ax.yaxis, "y0", "y1")):
-            inside = [t.get_window_extent() for t in (*axis.get_ticklabels(), *axis.get_minorticklabels()) if t.get_visible() and t.get_text()]
-            inside = sorted((b for b in inside if getattr(b, low) >= 0), key=lambda b: getattr(b, low))
-            wrong += ["tick labels overlap" for a, b in pairwise(inside) if getattr(a, high) > getattr(b, low) + 0.5]
+            shown = [t.get_window_extent() for t in ticks[axis] if t.get_visible() and t.get_text()]
+            spans = sorted((getattr(b, low), getattr(b, high)) for b in shown if getattr(b, low) >= 0)
+            wrong += ["tick labels overlap" for a, b in pairwise(spans) if a[1] > b[0] + 0.5]
     return wrong
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ldt.cli.picture import picture_of
 from ldt.cli.render import DONE, Output, aligned, exit_code, number, table
 
 HEADER = ("assignment", "cost", "optimum", "value", "exponent", "single", "nats", "parameters", "samples", "at_rest")
@@ -20,7 +21,6 @@ def answer(
 
     architecture = changed(architecture, at, base)
     for name, given, needs in (
-        ("plot", plot, "phase" if phase is None else ""),
         ("top", top, "phase" if phase is None else ""),
         ("variational", variational, "dim" if value is None else ""),
         ("bounds", bounds, "" if variational else "variational"),
@@ -29,11 +29,7 @@ def answer(
     ):
         if given and needs:
             raise ModelError(f"{name}: needs --{needs}")
-    picture = None
-    if plot:
-        from ldt.cli.curve import Picture
-
-        picture = Picture(plot, out)
+    picture = picture_of(plot, out)
     level, ridge = 1.0 if level is None else level, 1.0 if ridge is None else ridge
     found = pattern_table(architecture, assignment)
     numbers = diagram = exact = None
@@ -58,11 +54,8 @@ def answer(
     rows = _rows(found, numbers, samples)
     out.answer(record, _text(architecture, found, numbers, diagram, exact, samples, rows), (HEADER, rows))
     if picture is not None:
-        from ldt.plots import figure_of, plot_phases
-
-        figure, ax = figure_of()
-        plot_phases(diagram, ax)
-        picture.save(figure)
+        shown = diagram or exact or numbers or found
+        picture.draw(shown.plot, width=7.2, height=5.2 if diagram is None else 6.4)
     bound = getattr(exact, "bound", None)
     return exit_code([bound.status]) if bound is not None else DONE
 

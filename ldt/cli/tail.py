@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ldt.cli.options import level_option, method_options, model_options, output_options
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import INTERRUPTED, Output, aligned, exit_code
 from ldt.texts import result_rows
 
@@ -19,8 +20,11 @@ HEADER = ("level", "quantity", "side", "logp", "error", "error_kind", "method", 
 @method_options
 @click.option("--side", default="upper", metavar="SIDE", show_default=True, help="upper: P(A >= level); lower: P(A <= level).")
 @click.option("--density", is_flag=True, help="The log density at the level instead.")
+@plot_option("the answer (the law of specialised neurons, the levels climbed, or its place)")
 @output_options()
-def command(model: Any, level: Any, method: str, options: dict[str, Any], side: str, density: bool, out: Output) -> int:
+def command(
+    model: Any, level: Any, method: str, options: dict[str, Any], side: str, density: bool, plot: str | None, out: Output
+) -> int:  # fmt: skip
     """How rare: -log P(A >= level) of MODEL in nats, or the density.
 
     MODEL is a TOML file ("-" for standard input); options change its fields, and --width with --dim does without one.
@@ -34,6 +38,7 @@ def command(model: Any, level: Any, method: str, options: dict[str, Any], side: 
 
     if side not in SIDES:
         raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    picture = picture_of(plot, out)
     chosen, taken = resolve(model, level, method, options, out)
     code = None
     with Bar(out, chosen) as bar:
@@ -50,6 +55,8 @@ def command(model: Any, level: Any, method: str, options: dict[str, Any], side: 
            result.seed, *(getattr(model, name, None) for name in ("width", "dim", "prefactor")))  # fmt: skip
     out.answer(result.to_dict(), text_of(result, verbose=out.verbosity > 0), (HEADER, [row]))
     out.advise(result.status, result.advice)
+    if picture is not None:
+        picture.draw(result.plot)
     return exit_code([result.status]) if code is None else code
 
 

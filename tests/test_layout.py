@@ -21,6 +21,7 @@ HEAVY = ("numpy", "scipy", "numba", "matplotlib", "mpmath")
 RANK = {
     "errors": 0,
     "texts": 0,
+    "citations": 1,
     "results": 1,
     "numerics": 1,
     "models": 2,

@@ -45,7 +45,7 @@ def answer(
         from ldt.patterns.phases import phases
 
         diagram = phases(architecture, phase, top or 6)
-    samples = _samples(architecture, numbers, ridge)
+    samples = None if numbers is None else samples_of(architecture, numbers, ridge)
     record = found.to_dict() | {
         "numbers": None if numbers is None else numbers.to_dict(), "phases": None if diagram is None else diagram.to_dict(),
         "variational": None if exact is None else {k: v for k, v in exact.to_dict().items() if k != "architecture"},
@@ -85,10 +85,8 @@ def changed(architecture: Any, at: Sequence[str], base: str | None) -> Any:
     return Architecture(architecture.layers, architecture.target, {**architecture.widths, base: base, **widths}, base, architecture.label)
 
 
-def _samples(architecture: Any, numbers: Any, ridge: Any) -> dict[str, float] | None:
-    """P* of every row, where k is known."""
-    if numbers is None:
-        return None
+def samples_of(architecture: Any, numbers: Any, ridge: Any) -> dict[str, float]:
+    """P* of every row of a numeric table."""
     from ldt.patterns.complexity import discrepancy_of, sample_complexity
 
     if architecture.layers[-1].prior == "mean-field":
@@ -121,7 +119,7 @@ def _text(
     text = table(header, cells, left=len(header))
     tied = ", ".join(row.name for row in found.ties)
     lines = [
-        ("winner", f"{found.winner.name}: cost ~ {found.winner.value} ~ {_power(base, found.winner.exponent)}"),
+        ("winner", f"{found.winner.name}: cost ~ {found.winner.value} ~ {power(base, found.winner.exponent)}"),
         ("ties", tied),
         ("P*", f">~ {found.winner.value}: below that many samples, times 2 ridge/k, it is not learned"),
         ("widths", ", ".join(f"{s} = {architecture.width(s)}" for s in architecture.symbols)),
@@ -149,7 +147,8 @@ def _text(
     return text + "\n" + aligned(lines)
 
 
-def _power(base: str, exponent: Any) -> str:
+def power(base: str, exponent: Any) -> str:
+    """The base to an exponent, as text."""
     from ldt.numerics.posynomials import Monomial
 
     return str(Monomial.of({base: exponent}))

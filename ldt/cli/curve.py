@@ -52,7 +52,7 @@ def command(
     with Bar(out, "curve") as bar:
         try:
             for x in levels:
-                rows.append(_row(model, x, side, chosen, taken, out))
+                rows.append(curve_row(model, x, side, chosen, taken, out))
                 bar.update(len(rows), len(levels), f"level {x:g}")
         except KeyboardInterrupt:
             if not rows:
@@ -65,7 +65,7 @@ def command(
     }  # fmt: skip
     out.answer(_strict(record), _text(model, rows), (HEADER, rows))
     if picture is not None:
-        picture.save(figure_for(rows, model, side))
+        picture.save(curve_figure(rows, model, side))
     return exit_code(row[-1] for row in rows) if code is None else code
 
 
@@ -92,7 +92,8 @@ def levels_between(start: Any, stop: Any, points: int, logarithmic: bool) -> lis
     return [float(start), *map(float, inner[1:-1]), float(stop)]
 
 
-def _row(model: Any, level: float, side: str, method: str, options: dict[str, Any], out: Output) -> tuple[Any, ...]:
+def curve_row(model: Any, level: float, side: str, method: str, options: dict[str, Any], out: Output) -> tuple[Any, ...]:
+    """The fields of HEADER at one level; None where there is no answer."""
     import ldt
     from ldt.cli.ask import attempt
 
@@ -139,7 +140,7 @@ def _strict(value: Any) -> Any:
     return jsonable(value)
 
 
-def figure_for(rows: list[tuple[Any, ...]], model: Any, side: str) -> Any:
+def curve_figure(rows: list[tuple[Any, ...]], model: Any, side: str) -> Any:
     """log P with the rates above, how far it lies above the convex one below."""
     from ldt.plots import figure_of, plot_curve, plot_gap
     from ldt.results import TailResult

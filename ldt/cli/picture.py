@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ldt.cli.help import files
 from ldt.cli.render import Output
 from ldt.errors import ModelError
 
@@ -19,7 +20,7 @@ FORMATS = ("png", "pdf", "svg")
 
 def plot_option(what: str) -> Callable[[F], F]:
     """Adds --plot; the command gets ``plot``, a file name or None."""
-    return click.option("--plot", metavar="FILE", help=f"Draw {what} to FILE (png, pdf or svg).")
+    return click.option("--plot", metavar="FILE", shell_complete=files, help=f"Draw {what} to FILE (png, pdf or svg).")
 
 
 class Picture:

@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from ldt.cli.pulse import Pulse
 from ldt.errors import LdtError
 from ldt.texts import ERROR_KINDS as ERROR_KINDS
 from ldt.texts import digits as digits
@@ -42,6 +44,34 @@ def exit_code(statuses: Iterable[str]) -> int:
     """
     found = set(statuses)
     return NO_ANSWER if "failed" in found else INACCURATE if "warning" in found else DONE
+
+
+# -- colour ------------------------------------------------------------------------------------------------------------------
+
+
+def colourful(stream: Any) -> bool:
+    """Whether ``stream`` is a terminal that may be written to in colour: NO_COLOR (no-color.org), if set and not empty, forbids it."""
+    return stream is not None and bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def painted(text: str, stream: Any, **style: Any) -> str:
+    """``text`` in click's ``style`` where the stream may be coloured."""
+    return click.style(text, **style) if colourful(stream) else text
+
+
+STATUS: dict[str, dict[str, Any]] = {
+    "ok": {"fg": "green"}, "warning": {"fg": "yellow", "bold": True}, "failed": {"fg": "red", "bold": True},
+}  # fmt: skip
+
+
+def highlighted(text: str, stream: Any) -> str:
+    """An answer with its first line and its verdicts standing out, on a terminal."""
+    if not colourful(stream):
+        return text
+    first, newline, rest = text.partition("\n")
+    rest = re.sub(r"(?m)^(status +)(ok|warning|failed)\b", lambda m: m[1] + click.style(m[2], **STATUS[m[2]]), rest)
+    rest = re.sub(r"(?m)\bWRONG\b", lambda m: click.style(m[0], **STATUS["failed"]), rest)
+    return click.style(first, bold=True) + newline + rest
 
 
 # -- text --------------------------------------------------------------------------------------------------------------------
@@ -170,6 +200,7 @@ class Output:
         chosen = "json" if json else "csv" if csv else ""
         self.form = chosen or {".json": "json", ".csv": "csv"}.get(suffix, "text")
         self.verbosity = verbose - quiet
+        self.pulse = Pulse()
         self._targets: list[Target] = []
         self._target = self.reserve(path, "-o") if path and path != "-" else None
         if self._target is None and sys.stdout is None:
@@ -191,7 +222,8 @@ class Output:
     def say(self, text: str, at: int = 0) -> None:
         """A line on standard error, unless the verbosity is below ``at``."""
         if self.verbosity >= at:
-            click.echo(text, err=True)
+            with self.pulse.silent():
+                click.echo(text, err=True)
 
     def answer(
         self,
@@ -205,15 +237,16 @@ class Output:
         elif self.form == "csv" and rows is not None:
             self.put(to_csv(*rows))
         else:
-            self.put(text)
+            self.put(text if self._target is not None else highlighted(text, sys.stdout))
 
     def advise(self, status: str, advice: str, what: str = "") -> None:
         """Status and advice on standard error, unless the answer's own text on standard output has said it."""
         if advice and (self.form != "text" or self._target is not None):
-            self.say(f"{what}{status}: {advice}")
+            self.say(f"{what}{painted(status, sys.stderr, **STATUS.get(status, {}))}: {advice}")
 
     def put(self, data: str) -> None:
         """Text to the file of ``-o`` or to standard output."""
+        self.pulse.stop()
         if self._target is not None:
             self._target.write(data)
             return
@@ -228,6 +261,7 @@ class Output:
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
+        self.pulse.stop()
         try:
             if kind is None:
                 for target in self._targets:

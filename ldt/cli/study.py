@@ -33,6 +33,7 @@ def command(
     With -o FILE.csv the record begins with the command that made it.
     """
     from ldt.cli.architecture import changed
+    from ldt.cli.progress import Bar
     from ldt.errors import ModelError
     from ldt.models.architecture import Architecture
     from ldt.numerics.random import entropy_of
@@ -45,10 +46,12 @@ def command(
     picture = picture_of(plot, out)
     entropy = entropy_of(checked_seed(seed))
     rows = []
-    for row in study(architecture, points, methods, level, rng=entropy):
-        rows.append(row)
-        found = f"{row.method} {row.pattern} {number(row.neg_log_p)} [{row.status}] {row.note}"
-        out.say(f"{architecture.base} = {number(row.value)}: {found}", 1)
+    with Bar(out, "study") as bar:
+        for row in study(architecture, points, methods, level, rng=entropy):
+            rows.append(row)
+            found = f"{row.method} {row.pattern} {number(row.neg_log_p)} [{row.status}] {row.note}"
+            out.say(f"{architecture.base} = {number(row.value)}: {found}", 1)
+            bar.update(points.index(row.value) if row.value in points else 0, len(points), f"{architecture.base} = {number(row.value)}")
     made = " ".join(
         ["ldt-rate study", model_file, *(f"--at '{a}'" for a in at), *([f"--base {base}"] if base else []), f"--values {values}",
          *(f"--method {m}" for m in methods), f"--level {number(level)}", f"--seed {entropy}"]

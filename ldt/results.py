@@ -14,7 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, ClassVar
+
+from ldt.errors import ModelError
+from ldt.texts import html_of
 
 LN10 = math.log(10.0)
 
@@ -40,22 +44,40 @@ def jsonable(value: Any) -> Any:
     return str(value)
 
 
-class _Record:
-    """Shared behaviour of the result classes: ``to_dict`` and a table for Jupyter."""
+class Drawn:
+    """What has a picture: ``picture`` names the function of ldt.plots that draws it, as 'module:function' (loaded when called)."""
+
+    picture: ClassVar[str] = ""
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """The picture of this result on ``ax`` (by default on new axes of pyplot); returns the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        **options
+            Of the drawing function in ldt.plots.
+
+        Raises
+        ------
+        ModelError
+            If there is nothing to draw, or matplotlib is missing (``pip install 'ldt[plot]'``).
+        """
+        module, _, function = self.picture.partition(":")
+        if not function:
+            raise ModelError(f"plot: a {type(self).__name__} has no picture; print it")
+        return getattr(import_module(module), function)(self, ax=ax, **options)
+
+
+class _Record(Drawn):
+    """Shared behaviour of the result classes: ``to_dict``, a picture, and a table for Jupyter."""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as strict JSON types (NaN and infinities become None)."""
         return {f.name: jsonable(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
 
     def _repr_html_(self) -> str:
-        import html
-
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(str(k))}</th><td>{html.escape(str(v))}</td></tr>"
-            for k, v in self.to_dict().items()
-            if v not in (None, "", {}, [])
-        )
-        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
+        return html_of(self)
 
 
 @dataclass(frozen=True)
@@ -82,6 +104,8 @@ class TailResult(_Record):
     >>> round(r.log10p, 6), r.p
     (-1000.0, 0.0)
     """
+
+    picture: ClassVar[str] = "ldt.plots.answers:plot_result"
 
     logp: Any
     error: Any
@@ -144,6 +168,8 @@ class RateResult(_Record):
     number k of specialised neurons is an integer, attained at ``specialised`` neurons with tilt ``sector_tilt``.
     With one well only, ``nonconvex`` equals ``convex`` and ``specialised`` is None.
     """
+
+    picture: ClassVar[str] = "ldt.plots.tails:plot_rate"
 
     level: float
     convex: float

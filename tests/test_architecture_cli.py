@@ -155,7 +155,6 @@ def test_phases_and_their_picture(tmp_path: Path) -> None:
         ("patterns {three} --level 1", ("level", "--dim")),
         ("patterns {three} --level -1 --dim 20", ("level", "> 0")),
         ("patterns {three} --ridge 0 --dim 20", ("ridge", "0")),
-        ("patterns {three} --plot x.png", ("plot", "--phase")),
         ("patterns {three} --phase N1,N2 --plot x.gif", ("plot", ".png")),
         ("patterns {three} --phase S", ("phase", "'S'")),
         ("patterns {three} --phase N1 --top x", ("top", "'x'")),

@@ -74,7 +74,6 @@ def test_rg_on_a_real_kernel() -> None:
         (["lazy", "--kernel", "cosine"], "kind"),
         (["lazy", "--degrees", "1,x"], "degrees"),
         (["lazy", "--ridge", "-1"], "ridge"),
-        (["lazy", "--plot", "a.png"], "--data"),
         (["lazy", "--data", "iris"], "digits"),
         (["lazy", "--data", "wine", "--measure", "gaussian"], "measure"),
         (["rg", "--exponent", "0"], "exponent"),

@@ -20,6 +20,8 @@ HEAVY = ("numpy", "scipy", "numba", "matplotlib", "mpmath")
 # A part may import from parts of a lower rank and from itself; the public names of `ldt` rank as the api.
 RANK = {
     "errors": 0,
+    "texts": 0,
+    "citations": 1,
     "results": 1,
     "numerics": 1,
     "models": 2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ldt.cli.picture import picture_of
 from ldt.cli.render import DONE, Output, aligned, exit_code, number, table
 
 HEADER = ("assignment", "cost", "optimum", "value", "exponent", "single", "nats", "parameters", "samples", "at_rest")
@@ -20,7 +21,6 @@ def answer(
 
     architecture = changed(architecture, at, base)
     for name, given, needs in (
-        ("plot", plot, "phase" if phase is None else ""),
         ("top", top, "phase" if phase is None else ""),
         ("variational", variational, "dim" if value is None else ""),
         ("bounds", bounds, "" if variational else "variational"),
@@ -29,11 +29,7 @@ def answer(
     ):
         if given and needs:
             raise ModelError(f"{name}: needs --{needs}")
-    picture = None
-    if plot:
-        from ldt.cli.curve import Picture
-
-        picture = Picture(plot, out)
+    picture = picture_of(plot, out)
     level, ridge = 1.0 if level is None else level, 1.0 if ridge is None else ridge
     found = pattern_table(architecture, assignment)
     numbers = diagram = exact = None
@@ -49,7 +45,7 @@ def answer(
         from ldt.patterns.phases import phases
 
         diagram = phases(architecture, phase, top or 6)
-    samples = _samples(architecture, numbers, ridge)
+    samples = None if numbers is None else samples_of(architecture, numbers, ridge)
     record = found.to_dict() | {
         "numbers": None if numbers is None else numbers.to_dict(), "phases": None if diagram is None else diagram.to_dict(),
         "variational": None if exact is None else {k: v for k, v in exact.to_dict().items() if k != "architecture"},
@@ -58,11 +54,8 @@ def answer(
     rows = _rows(found, numbers, samples)
     out.answer(record, _text(architecture, found, numbers, diagram, exact, samples, rows), (HEADER, rows))
     if picture is not None:
-        from ldt.plots import figure_of, plot_phases
-
-        figure, ax = figure_of()
-        plot_phases(diagram, ax)
-        picture.save(figure)
+        shown = diagram or exact or numbers or found
+        picture.draw(shown.plot, width=7.2, height=5.2 if diagram is None else 6.4)
     bound = getattr(exact, "bound", None)
     return exit_code([bound.status]) if bound is not None else DONE
 
@@ -92,10 +85,8 @@ def changed(architecture: Any, at: Sequence[str], base: str | None) -> Any:
     return Architecture(architecture.layers, architecture.target, {**architecture.widths, base: base, **widths}, base, architecture.label)
 
 
-def _samples(architecture: Any, numbers: Any, ridge: Any) -> dict[str, float] | None:
-    """P* of every row, where k is known."""
-    if numbers is None:
-        return None
+def samples_of(architecture: Any, numbers: Any, ridge: Any) -> dict[str, float]:
+    """P* of every row of a numeric table."""
     from ldt.patterns.complexity import discrepancy_of, sample_complexity
 
     if architecture.layers[-1].prior == "mean-field":
@@ -128,7 +119,7 @@ def _text(
     text = table(header, cells, left=len(header))
     tied = ", ".join(row.name for row in found.ties)
     lines = [
-        ("winner", f"{found.winner.name}: cost ~ {found.winner.value} ~ {_power(base, found.winner.exponent)}"),
+        ("winner", f"{found.winner.name}: cost ~ {found.winner.value} ~ {power(base, found.winner.exponent)}"),
         ("ties", tied),
         ("P*", f">~ {found.winner.value}: below that many samples, times 2 ridge/k, it is not learned"),
         ("widths", ", ".join(f"{s} = {architecture.width(s)}" for s in architecture.symbols)),
@@ -156,7 +147,8 @@ def _text(
     return text + "\n" + aligned(lines)
 
 
-def _power(base: str, exponent: Any) -> str:
+def power(base: str, exponent: Any) -> str:
+    """The base to an exponent, as text."""
     from ldt.numerics.posynomials import Monomial
 
     return str(Monomial.of({base: exponent}))

@@ -9,6 +9,7 @@ import click
 
 from ldt.cli.options import integer, method_options, model_options, output_options, sum_over_neurons
 from ldt.cli.options import number as as_number
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import INTERRUPTED, Output, digits, exit_code, number, table
 
 HEADER = (
@@ -25,7 +26,7 @@ MAX_POINTS = 10_000
 @click.option("--points", type=as_number, default=21, metavar="N", show_default=True, help="How many levels.")
 @click.option("--log", "logarithmic", is_flag=True, help="Equal steps in the logarithm of the level.")
 @click.option("--side", default="upper", metavar="SIDE", show_default=True, help="upper: P(A >= level); lower: P(A <= level).")
-@click.option("--plot", metavar="FILE", help="Draw log P and the rates to FILE (png, pdf or svg).")
+@plot_option("log P and the rates")
 @method_options
 @output_options()
 def command(
@@ -42,7 +43,7 @@ def command(
     if side not in SIDES:
         raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
     levels = levels_between(start, stop, integer("points", points, 1, MAX_POINTS), logarithmic)
-    picture = Picture(plot, out) if plot else None
+    picture = picture_of(plot, out)
     chosen, taken = resolve(model, levels[-1], method, options, out)
     if len(levels) > 1 and chosen in ("importance", "montecarlo"):
         out.say(f"{chosen}: {len(levels)} levels, each with a tail and a density")
@@ -51,7 +52,7 @@ def command(
     with Bar(out, "curve") as bar:
         try:
             for x in levels:
-                rows.append(_row(model, x, side, chosen, taken, out))
+                rows.append(curve_row(model, x, side, chosen, taken, out))
                 bar.update(len(rows), len(levels), f"level {x:g}")
         except KeyboardInterrupt:
             if not rows:
@@ -64,7 +65,7 @@ def command(
     }  # fmt: skip
     out.answer(_strict(record), _text(model, rows), (HEADER, rows))
     if picture is not None:
-        picture.draw(rows, model, side)
+        picture.save(curve_figure(rows, model, side))
     return exit_code(row[-1] for row in rows) if code is None else code
 
 
@@ -91,7 +92,8 @@ def levels_between(start: Any, stop: Any, points: int, logarithmic: bool) -> lis
     return [float(start), *map(float, inner[1:-1]), float(stop)]
 
 
-def _row(model: Any, level: float, side: str, method: str, options: dict[str, Any], out: Output) -> tuple[Any, ...]:
+def curve_row(model: Any, level: float, side: str, method: str, options: dict[str, Any], out: Output) -> tuple[Any, ...]:
+    """The fields of HEADER at one level; None where there is no answer."""
     import ldt
     from ldt.cli.ask import attempt
 
@@ -114,7 +116,7 @@ def _row(model: Any, level: float, side: str, method: str, options: dict[str, An
 
 def mean_specialised(result: Any) -> float | None:
     """Mean number of specialised neurons given the event, where the method knows its law."""
-    from ldt.cli.tail import specialised_law
+    from ldt.texts import specialised_law
 
     law = specialised_law(result.detail) if result is not None else {}
     return sum(k * p for k, p in law.items()) if law else None
@@ -138,40 +140,16 @@ def _strict(value: Any) -> Any:
     return jsonable(value)
 
 
-class Picture:
-    """A picture's file and format, checked before anything is computed."""
+def curve_figure(rows: list[tuple[Any, ...]], model: Any, side: str) -> Any:
+    """log P with the rates above, how far it lies above the convex one below."""
+    from ldt.plots import figure_of, plot_curve, plot_gap
+    from ldt.results import TailResult
 
-    def __init__(self, path: str, out: Output) -> None:
-        from importlib.util import find_spec
-        from pathlib import Path
+    def column(i: int) -> list[float]:
+        return [math.nan if row[i] is None else row[i] for row in rows]
 
-        from ldt.errors import ModelError
-
-        self.form = Path(path).suffix.lower().lstrip(".")
-        if self.form not in ("png", "pdf", "svg"):
-            raise ModelError(f"plot: the file must end in .png, .pdf or .svg, got {path!r}")
-        if find_spec("matplotlib") is None:
-            raise ModelError("plot: needs matplotlib (pip install 'ldt[plot]')")
-        self._target = out.reserve(path, "--plot")
-
-    def save(self, figure: Any) -> None:
-        """The figure into the file."""
-        import io
-
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=self.form, dpi=150)
-        self._target.write(buffer.getvalue())
-
-    def draw(self, rows: list[tuple[Any, ...]], model: Any, side: str) -> None:
-        """log P with the rates."""
-        from ldt.plots import figure_of, plot_curve, plot_gap
-        from ldt.results import TailResult
-
-        def column(i: int) -> list[float]:
-            return [math.nan if row[i] is None else row[i] for row in rows]
-
-        figure, (upper, lower) = figure_of(2, height=5.6)
-        result = TailResult(column(1), column(2), level=column(0), model=model, side=side)
-        plot_curve(result, rate=column(6), nonconvex=column(7), density=column(4), ax=upper).set_xlabel("")
-        plot_gap(result, column(6), nonconvex=column(7), ax=lower)
-        self.save(figure)
+    figure, (upper, lower) = figure_of(2, height=5.6)
+    result = TailResult(column(1), column(2), level=column(0), model=model, side=side)
+    plot_curve(result, rate=column(6), nonconvex=column(7), density=column(4), ax=upper).set_xlabel("")
+    plot_gap(result, column(6), nonconvex=column(7), ax=lower)
+    return figure

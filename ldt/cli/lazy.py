@@ -8,6 +8,7 @@ import click
 
 from ldt.cli.options import checked_seed, output_options, seed_option
 from ldt.cli.options import number as as_number
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import Output, aligned, digits, exit_code, number, table
 
 HEADER = (
@@ -69,7 +70,7 @@ def kernel_options(command: Any) -> Any:
 @click.option("--ridge", type=as_number, default=0.1, show_default=True, metavar="X", help="s^2: ridge, or the posterior's noise.")
 @click.option("--data", metavar="NAME", help="Also train on real inputs: digits, breast_cancer, wine or diabetes (extra ldt[data]).")
 @click.option("--repeats", type=as_number, default=4, show_default=True, metavar="N", help="Training sets for each P.")
-@click.option("--plot", metavar="FILE", help="With --data: draw measurement and bound to FILE (png, pdf or svg).")
+@plot_option("the costs, or with --data the measurement and its bound,")
 @seed_option
 @output_options()
 def command(
@@ -80,17 +81,11 @@ def command(
     from ldt.errors import ModelError
     from ldt.lazy import components, lazy_cost, learnability, real_inputs, samples_needed
 
-    if plot and not data:
-        raise ModelError("plot: needs --data, whose measurement it draws")
     if data and measure != "sphere":
         raise ModelError(f"measure: must be sphere with --data, got {measure!r}")
     if any(isinstance(v, str) or not 0.0 < v < float("inf") for v in (level, ridge)):
         raise ModelError(f"level, ridge: must be positive finite numbers, got {level!r} and {ridge!r}")
-    orders, picture = degrees_of(degrees), None
-    if plot:
-        from ldt.cli.curve import Picture
-
-        picture = Picture(plot, out)
+    orders, picture = degrees_of(degrees), picture_of(plot, out)
     inputs = real_inputs(data, dim) if data else None
     size = (10 if dim is None else dim) if inputs is None else inputs.shape[1]
     rows, costs = [], [lazy_cost(c, level) for c in components(kernel, size, orders, measure)]
@@ -112,11 +107,12 @@ def command(
     }  # fmt: skip
     out.answer(record, _text(kernel, size, measure, level, ridge, rows, costs, measured), (HEADER, rows))
     if picture is not None:
-        from ldt.plots import figure_of, plot_learnability
+        from ldt.plots import plot_components
 
-        figure, ax = figure_of(width=7.2, height=5.2)
-        plot_learnability(measured, ax)
-        picture.save(figure)
+        if measured is None:
+            picture.draw(lambda ax: plot_components(costs, ax))
+        else:
+            picture.draw(measured.plot, width=7.2, height=5.2)
     return exit_code([*(cost.status for cost in costs), *([measured.status] if measured else [])])
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import click
 
 from ldt import __version__
-from ldt.cli.render import BROKEN_PIPE, DONE, INTERRUPTED, NO_ANSWER, USAGE, OutputError
+from ldt.cli.help import COMPLETION, with_examples
+from ldt.cli.render import BROKEN_PIPE, DONE, INTERRUPTED, NO_ANSWER, USAGE, OutputError, painted
 from ldt.errors import ConvergenceError, LdtError, MethodError, NoTiltError
 
 #: name: (module whose ``command`` it is, one line for --help)
@@ -31,7 +32,10 @@ COMMANDS = {
     "sum": ("ldt.cli.sum", "P(S >= x) of any sum of independent terms."),
     "lazy": ("ldt.cli.lazy", "What a lazy network pays for a component, and the data it needs, on real inputs too."),
     "rg": ("ldt.cli.rg", "How the ridge and the couplings (r, u) flow as modes are eliminated."),
+    "report": ("ldt.cli.report", "One page of a model: numbers, errors, pictures, patterns, P*, and how to make each again."),
     "plan": ("ldt.cli.plan", "Which method, why, and at what cost; nothing is run."),
+    "examples": ("ldt.cli.examples", "The shipped model files, into a folder."),
+    "cite": ("ldt.cli.cite", "BibTeX for what a result used."),
     "doctor": ("ldt.cli.doctor", "Versions, cache, and a self-check against known answers."),
 }
 
@@ -47,7 +51,7 @@ class Commands(click.Group):
             return None
         found = import_module(COMMANDS[cmd_name][0]).command
         assert isinstance(found, click.Command)
-        return found
+        return with_examples(found, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -56,14 +60,14 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         import difflib
 
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"commands: {', '.join(COMMANDS)}"
             raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
+        if not args and not ctx.resilient_parsing:  # not while a shell asks for completions
             click.echo(ctx.get_help(), err=True)
             ctx.exit(USAGE)
         return super().parse_args(ctx, args)
@@ -98,7 +102,9 @@ class Commands(click.Group):
 
 def _refuse(message: str, code: int) -> int:
     with contextlib.suppress(OSError):
-        click.echo(" ".join(message.split()), err=True)
+        text = " ".join(message.split())
+        where, colon, what = text.partition(": ")
+        click.echo(painted(where + colon, sys.stderr, fg="red", bold=True) + what, err=True)
     return code
 
 
@@ -120,7 +126,7 @@ def _pipe_broke() -> int:
     return BROKEN_PIPE
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, epilog=COMPLETION, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="ldt-rate", message="%(prog)s %(version)s")
 def commands() -> None:
     """How rare it is that a random neural network is aligned with a target, by which pattern, and at what cost.

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ldt.cli.help import files, one_of
 from ldt.cli.render import Output
 from ldt.errors import ModelError
 
@@ -78,15 +79,16 @@ def model_options(command: F, build: Callable[[str | None, dict[str, Any]], Any]
         return command(*args, model=(build or build_model)(model_file, {k: v for k, v in changes.items() if v is not None}), **rest)
 
     decorators = [
-        click.argument("model_file", metavar="[MODEL]", required=False),
+        click.argument("model_file", metavar="[MODEL]", required=False, shell_complete=files),
         click.option("--width", type=number, metavar="N", help="Number of neurons N, 1 to 1e12."),
         click.option("--dim", type=number, metavar="D", help="Input dimension d, 1 to 1e6."),
         click.option("--readout-variance", type=number, metavar="X", help="sigma_a^2; a_i has variance sigma_a^2/N."),
         click.option("--weight-variance", type=number, metavar="X", help="sigma_w^2; w_i has variance sigma_w^2/d."),
         click.option("--c", type=number, metavar="C", help="Prefactor: talk, raw, ratio, orthonormal or a number."),
         click.option("--target", callback=_target, metavar="K", help="He_K, or a sum like 1:1,3:0.1 (degree:coefficient)."),
-        click.option("--activation", metavar="NAME", help="erf, relu, tanh or linear."),
-        click.option("--overlap", metavar="FORM", help="concentrated or full."),
+        click.option("--activation", metavar="NAME", shell_complete=one_of("erf", "relu", "tanh", "linear"),
+                     help="erf, relu, tanh or linear."),
+        click.option("--overlap", metavar="FORM", shell_complete=one_of("concentrated", "full"), help="concentrated or full."),
     ]
     for decorate in reversed(decorators):
         with_model = decorate(with_model)
@@ -122,6 +124,8 @@ def output_options(csv: bool = True, file: bool = True) -> Callable[[F], F]:
             if as_json and as_csv:
                 raise click.UsageError("--json and --csv exclude each other")
             with Output(json=as_json, csv=as_csv, path=path, quiet=quiet, verbose=verbose) as out:
+                if out.verbosity >= 0:
+                    out.pulse.start(click.get_current_context().info_name or "")
                 return command(*args, out=out, **rest)
 
         decorators = [click.option("--json", "as_json", is_flag=True, help="Print one strict JSON object.")]
@@ -129,7 +133,7 @@ def output_options(csv: bool = True, file: bool = True) -> Callable[[F], F]:
             decorators.append(click.option("--csv", "as_csv", is_flag=True, help="Print CSV."))
         if file:
             text = "Write the answer to FILE (whole or not at all)."
-            decorators.append(click.option("-o", "--output", metavar="FILE", help=text))
+            decorators.append(click.option("-o", "--output", metavar="FILE", help=text, shell_complete=files))
         decorators.append(click.option("-q", "--quiet", count=True, help="Say less on standard error."))
         decorators.append(click.option("-v", "--verbose", count=True, help="Say more."))
         for add in reversed(decorators):
@@ -152,6 +156,7 @@ def checked_seed(seed: Any) -> int | None:
     return seed
 
 
+METHODS = ("auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "splitting", "umbrella")
 METHOD_OPTIONS = {"samples": "--samples", "target_error": "--target-error", "rng": "--seed", "workers": "--workers",
                   "scheduler": "--scheduler", "dps": "--dps", "form": "--form",
                   "replicates": "--replicates", "particles": "--particles", "moves": "--moves"}  # fmt: skip
@@ -182,7 +187,7 @@ def method_options(command: F) -> F:
         return command(*args, options=options, **rest)
 
     decorators = [
-        click.option("--method", default="auto", metavar="NAME", show_default=True,
+        click.option("--method", default="auto", metavar="NAME", show_default=True, shell_complete=one_of(*METHODS),
                      help="auto, exact, saddlepoint, importance, montecarlo, mpmath; of networks: splitting, umbrella, montecarlo."),
         click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo)."),
         click.option("--target-error", type=number, metavar="X", help="Sample until log P's error is X nats (importance, montecarlo)."),

@@ -10,6 +10,7 @@ import click
 
 from ldt.cli.options import build_model, checked_seed, model_options, output_options, seed_option, sum_over_neurons
 from ldt.cli.options import number as as_number
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import DONE, Output, aligned, exit_code, number, table
 
 HEADER = ("pattern", "cost", "parameters", "formula", "bound", "bound_error", "bound_status", "exponent")
@@ -34,7 +35,7 @@ def _any_model(path: str | None, changes: dict[str, Any]) -> Any:
 
 
 #: Options that an alignment does not have.
-FOR_ARCHITECTURES = ("at", "base", "assignment", "phase", "top", "plot", "ridge", "variational")
+FOR_ARCHITECTURES = ("at", "base", "assignment", "phase", "top", "ridge", "variational")
 
 
 @click.command("patterns")
@@ -48,13 +49,13 @@ FOR_ARCHITECTURES = ("at", "base", "assignment", "phase", "top", "plot", "ridge"
 @click.option("--assignment", metavar="R,R,...", help="Architectures: this rule for each layer only.")
 @click.option("--phase", metavar="S[,S]", help="Architectures: which pattern wins, over the exponents of one or two sizes.")
 @click.option("--top", metavar="X", help="Architectures: the largest exponent of --phase (default 6).")
-@click.option("--plot", metavar="FILE", help="Architectures: draw the phase diagram to FILE (png, pdf or svg).")
+@plot_option("the costs, or of architectures the phase diagram (--phase), the costs (--dim) or the exponents,")
 @click.option("--ridge", type=as_number, metavar="K", help="Architectures: kappa of P* = 2 kappa cost/k (default 1).")
 @click.option("--variational", is_flag=True, help="Architectures: with --dim, costs with true constants where they are known.")
 @seed_option
 @output_options()
 def command(
-    model: Any, level: Any, bounds: bool, samples: Any, power: str | None, seed: Any, out: Output, **options: Any
+    model: Any, level: Any, bounds: bool, samples: Any, power: str | None, seed: Any, plot: str | None, out: Output, **options: Any
 ) -> int:
     """What each pattern costs for A >= level, and which wins.
 
@@ -69,22 +70,23 @@ def command(
         for name, value in (("samples", samples), ("power", power)):
             if value is not None:
                 raise ModelError(f"{name}: for an alignment only, and this model is an architecture")
-        return answer(*model, level=level, bounds=bounds, seed=checked_seed(seed), out=out, **options)
+        return answer(*model, level=level, bounds=bounds, seed=checked_seed(seed), plot=plot, out=out, **options)
     for name in FOR_ARCHITECTURES:
         if options[name]:
             raise ModelError(f"{name}: for an architecture only, and this model is an alignment")
     if level is None:
         raise ModelError("level: missing; give --level A")
-    return _alignment(model, level, bounds, samples, power, seed, out)
+    return _alignment(model, level, bounds, samples, power, seed, plot, out)
 
 
-def _alignment(model: Any, level: Any, bounds: bool, samples: Any, power: str | None, seed: Any, out: Output) -> int:
+def _alignment(model: Any, level: Any, bounds: bool, samples: Any, power: str | None, seed: Any, plot: str | None, out: Output) -> int:
     import ldt
     from ldt.cli.ask import attempt
     from ldt.models.layers import GFL, GP, SPECIALIZATION
     from ldt.patterns.two_layer import pattern_costs
 
     sum_over_neurons(model)
+    picture = picture_of(plot, out)
     costs = pattern_costs(model, level)
     exact = attempt(lambda: ldt.tail(model, level, method="exact"), out, "exact")
     powers = exponents_of(model, power)
@@ -116,6 +118,8 @@ def _alignment(model: Any, level: Any, bounds: bool, samples: Any, power: str | 
         "bounds": {name: _bound(b) for name, b in found.items()}, "seed": seed if bounds else None,
     }  # fmt: skip
     out.answer(record, _text(model, level, costs, exact, rows, powers, bool(found)), (HEADER, rows))
+    if picture is not None:
+        picture.draw(costs.plot)
     return exit_code(statuses) if statuses else DONE
 
 

@@ -55,11 +55,13 @@ class Bar:
         if self._terminal:
             self._draw(done, total, text)
             return
+        self._out.pulse.stop()
         left = f", about {duration((now - self._start) * (total - done) / done)} left" if done else ""
         self._out.say(f"{self._label}: {done} of {total}{left}" + (f"; {text}" if text else ""))
 
     def _draw(self, done: int, total: int, text: str) -> None:
         if self._drawn is None:
+            self._out.pulse.stop()
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -13,6 +13,7 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -22,15 +23,13 @@ from typing import Any, BinaryIO
 
 import click
 
+from ldt.cli.pulse import Pulse
 from ldt.errors import LdtError
+from ldt.texts import ERROR_KINDS as ERROR_KINDS
+from ldt.texts import digits as digits
+from ldt.texts import number as number
 
 DONE, USAGE, INACCURATE, NO_ANSWER, INTERRUPTED, BROKEN_PIPE = 0, 2, 3, 4, 130, 141
-
-ERROR_KINDS = {
-    "bound": "the true value is within this",
-    "estimate": "numerical estimate from independent variations",
-    "stderr": "one standard error",
-}
 
 
 class OutputError(LdtError):
@@ -47,37 +46,35 @@ def exit_code(statuses: Iterable[str]) -> int:
     return NO_ANSWER if "failed" in found else INACCURATE if "warning" in found else DONE
 
 
+# -- colour ------------------------------------------------------------------------------------------------------------------
+
+
+def colourful(stream: Any) -> bool:
+    """Whether ``stream`` is a terminal that may be written to in colour: NO_COLOR (no-color.org), if set and not empty, forbids it."""
+    return stream is not None and bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def painted(text: str, stream: Any, **style: Any) -> str:
+    """``text`` in click's ``style`` where the stream may be coloured."""
+    return click.style(text, **style) if colourful(stream) else text
+
+
+STATUS: dict[str, dict[str, Any]] = {
+    "ok": {"fg": "green"}, "warning": {"fg": "yellow", "bold": True}, "failed": {"fg": "red", "bold": True},
+}  # fmt: skip
+
+
+def highlighted(text: str, stream: Any) -> str:
+    """An answer with its first line and its verdicts standing out, on a terminal."""
+    if not colourful(stream):
+        return text
+    first, newline, rest = text.partition("\n")
+    rest = re.sub(r"(?m)^(status +)(ok|warning|failed)\b", lambda m: m[1] + click.style(m[2], **STATUS[m[2]]), rest)
+    rest = re.sub(r"(?m)\bWRONG\b", lambda m: click.style(m[0], **STATUS["failed"]), rest)
+    return click.style(first, bold=True) + newline + rest
+
+
 # -- text --------------------------------------------------------------------------------------------------------------------
-
-
-def digits(value: Any, error: Any = 0.0) -> str:
-    """``value`` with the decimals that ``error`` leaves it (two digits of the error), at most 16 digits in all.
-
-    >>> digits(442.409210238869, 5.0e-11), digits(173.3, 0.04), digits(2.5e7, 1e6)
-    ('442.409210238869', '173.300', '25000000')
-    >>> digits(7.3134e-193, 1e-195)
-    '7.313e-193'
-    """
-    if value is None or not math.isfinite(value):
-        return "none"
-    if not error or not math.isfinite(error):
-        return repr(float(value) + 0.0)  # not -0.0
-    if 0.0 < abs(value) < 1e-4:
-        return f"{value:.{min(15, max(1, math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 1))}e}"
-    whole = len(str(int(abs(value))))
-    decimals = min(max(0, 2 - math.floor(math.log10(error)) - 1), max(0, 16 - whole))
-    return f"{value:.{decimals}f}"
-
-
-def number(value: Any) -> str:
-    """A number for people: six digits, 'none' where there is none.
-
-    >>> number(0.1234567), number(None), number(10**12)
-    ('0.123457', 'none', '1000000000000')
-    """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "none"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def aligned(rows: Iterable[tuple[str, str]]) -> str:
@@ -203,6 +200,7 @@ class Output:
         chosen = "json" if json else "csv" if csv else ""
         self.form = chosen or {".json": "json", ".csv": "csv"}.get(suffix, "text")
         self.verbosity = verbose - quiet
+        self.pulse = Pulse()
         self._targets: list[Target] = []
         self._target = self.reserve(path, "-o") if path and path != "-" else None
         if self._target is None and sys.stdout is None:
@@ -216,10 +214,16 @@ class Output:
         self._targets.append(target)
         return target
 
+    def drop(self, target: Target) -> None:
+        """Forget a reserved file: nothing is written to it."""
+        self._targets.remove(target)
+        target.discard()
+
     def say(self, text: str, at: int = 0) -> None:
         """A line on standard error, unless the verbosity is below ``at``."""
         if self.verbosity >= at:
-            click.echo(text, err=True)
+            with self.pulse.silent():
+                click.echo(text, err=True)
 
     def answer(
         self,
@@ -233,15 +237,16 @@ class Output:
         elif self.form == "csv" and rows is not None:
             self.put(to_csv(*rows))
         else:
-            self.put(text)
+            self.put(text if self._target is not None else highlighted(text, sys.stdout))
 
     def advise(self, status: str, advice: str, what: str = "") -> None:
         """Status and advice on standard error, unless the answer's own text on standard output has said it."""
         if advice and (self.form != "text" or self._target is not None):
-            self.say(f"{what}{status}: {advice}")
+            self.say(f"{what}{painted(status, sys.stderr, **STATUS.get(status, {}))}: {advice}")
 
     def put(self, data: str) -> None:
         """Text to the file of ``-o`` or to standard output."""
+        self.pulse.stop()
         if self._target is not None:
             self._target.write(data)
             return
@@ -256,6 +261,7 @@ class Output:
         return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
+        self.pulse.stop()
         try:
             if kind is None:
                 for target in self._targets:

@@ -9,6 +9,7 @@ import click
 from ldt.cli.lazy import kernel_options
 from ldt.cli.options import checked_seed, integer, output_options, seed_option
 from ldt.cli.options import number as as_number
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import Output, exit_code, number, table
 
 HEADER = (
@@ -27,7 +28,7 @@ COLUMNS = ("cutoff", "r", "u", "r_scaled", "u_scaled", "loop")
 @click.option("--data", metavar="NAME", help="Eliminate modes of a real kernel: digits, breast_cancer, wine or diabetes (extra ldt[data]).")
 @click.option("--curves", is_flag=True, help="Also sample the learning curve at u > 0: does the exponent change? (Tens of seconds.)")
 @click.option("--workers", type=as_number, default=1, metavar="N", help="Threads that sample; the numbers do not depend on it.")
-@click.option("--plot", metavar="FILE", help="Draw elimination, flow and learning curves to FILE (png, pdf or svg).")
+@plot_option("elimination, flow and learning curves")
 @kernel_options
 @seed_option
 @output_options()
@@ -46,11 +47,7 @@ def command(
             raise ModelError(f"{name}: must be a finite number {'> 0' if least == 0.0 else '>= 0'}, got {value!r}")
     integer("samples", samples, 10, 5000)
     integer("modes", modes, 20, 100_000)
-    picture = None
-    if plot:
-        from ldt.cli.curve import Picture
-
-        picture = Picture(plot, out)
+    picture = picture_of(plot, out)
     seed = entropy_of(checked_seed(seed))
     rows, source, fit = _eliminations(kernel, data, exponent, modes, samples, ridge, seed)
     flow = one_loop(Action.of(power_law(exponent, modes), samples / ridge, samples * coupling))

@@ -9,6 +9,7 @@ import click
 
 from ldt.cli.options import checked_seed, integer, level_option, model_options, output_options, seed_option, sum_over_neurons
 from ldt.cli.options import number as as_number
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import DONE, INTERRUPTED, Output, aligned, number, to_csv
 
 HEADER = ("draw", "neuron", "a", "w", "rho")
@@ -20,8 +21,9 @@ HEADER = ("draw", "neuron", "a", "w", "rho")
 @click.option("--size", type=as_number, default=1, metavar="N", show_default=True, help="How many networks to draw.")
 @click.option("-o", "--output", metavar="FILE", help="Write all weights to FILE: .csv (draw, neuron, a, w, rho) or .npz.")
 @seed_option
+@plot_option("the weights of every neuron")
 @output_options(csv=False, file=False)
-def command(model: Any, level: Any, size: Any, output: str | None, seed: Any, out: Output) -> int:
+def command(model: Any, level: Any, size: Any, output: str | None, seed: Any, plot: str | None, out: Output) -> int:
     """Exact draws of the weights (a, w_1 and rho = |w_perp|^2 of every neuron) given A >= level; A <= level below 0.
 
     Standard output gets a summary, FILE the weights.
@@ -34,6 +36,7 @@ def command(model: Any, level: Any, size: Any, output: str | None, seed: Any, ou
     if output and suffix not in (".csv", ".npz"):
         raise ModelError(f"output: the file must end in .csv or .npz, got {output!r}")
     target = out.reserve(output, "-o") if output else None
+    picture = picture_of(plot, out)
     size, seed = integer("size", size, 1, 5_000_000), checked_seed(seed)
     out.say(f"sample: {size} networks of {model.width} neurons, by rejection", at=1)
     code = DONE
@@ -57,6 +60,8 @@ def command(model: Any, level: Any, size: Any, output: str | None, seed: Any, ou
         ("model", model.name), ("seed", str(drawn.seed)), ("weights", output or "not kept; -o FILE.csv or FILE.npz keeps them"),
     ])  # fmt: skip
     out.answer(_plain(record), text)
+    if picture is not None:
+        picture.draw(drawn.plot)
     return code
 
 

@@ -20,6 +20,7 @@ from ldt.cli.options import (
     workers_of,
 )  # fmt: skip
 from ldt.cli.options import number as as_number
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import INTERRUPTED, Output, digits, exit_code, number, table
 
 
@@ -57,7 +58,7 @@ def _none(error: type[Exception], text: str) -> Any:
     help="Threads that sample (default: one a core); the numbers do not depend on it.",
 )
 @scheduler_option
-@click.option("--plot", metavar="FILE", help="Draw the grids to FILE (png, pdf or svg).")
+@plot_option("the grids")
 @seed_option
 @output_options()
 def command(
@@ -68,13 +69,12 @@ def command(
 
     The file's width and dim are replaced by the grids'.
     """
-    from ldt.cli.curve import Picture
     from ldt.cli.progress import Bar
     from ldt.errors import Interrupted
     from ldt.scaling.run import flat_rows, prepare, run
 
     sum_over_neurons(model)
-    picture = Picture(plot, out) if plot else None
+    picture = picture_of(plot, out)
     extra = {"target_error": target_error, "max_seconds": max_seconds}
     task = prepare(
         model, level, settings=list(settings) or None, dims=dims, width=law, **{k: v for k, v in extra.items() if v is not None}
@@ -94,9 +94,7 @@ def command(
             result, code = stop.result, INTERRUPTED
     out.answer({**result.to_dict(), "settings": result.settings}, text_of(result), flat_rows(result))
     if picture is not None:
-        from ldt.plots import plot_scaling
-
-        picture.save(plot_scaling(result))
+        picture.save(result.plot())
     return exit_code([result.status]) if code is None else code
 
 

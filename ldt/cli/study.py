@@ -9,6 +9,7 @@ import click
 
 from ldt.cli.options import checked_seed, output_options, seed_option
 from ldt.cli.options import number as as_number
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import Output, exit_code, number, table
 
 
@@ -21,15 +22,18 @@ from ldt.cli.render import Output, exit_code, number, table
 @click.option("--base", metavar="S", help="The size that grows, in whose powers the others are given.")
 @click.option("--level", type=as_number, default=1.0, show_default=True, metavar="A", help="The level of the orthonormal target.")
 @seed_option
+@plot_option("-log P by every method and pattern against the size")
 @output_options()
 def command(
-    model_file: str, values: str, methods: tuple[str, ...], at: tuple[str, ...], base: str | None, level: Any, seed: Any, out: Output
+    model_file: str, values: str, methods: tuple[str, ...], at: tuple[str, ...], base: str | None, level: Any, seed: Any,
+    plot: str | None, out: Output,
 ) -> int:  # fmt: skip
     """-log P(A >= level) of the architecture MODEL by every METHOD, and the patterns' predictions, at each value of its base.
 
     With -o FILE.csv the record begins with the command that made it.
     """
     from ldt.cli.architecture import changed
+    from ldt.cli.progress import Bar
     from ldt.errors import ModelError
     from ldt.models.architecture import Architecture
     from ldt.numerics.random import entropy_of
@@ -39,12 +43,15 @@ def command(
     points = [as_number(part) for part in values.split(",") if part.strip()]
     if not points or not all(isinstance(p, (int, float)) for p in points):
         raise ModelError(f"values: must be numbers separated by commas, got {values!r}")
+    picture = picture_of(plot, out)
     entropy = entropy_of(checked_seed(seed))
     rows = []
-    for row in study(architecture, points, methods, level, rng=entropy):
-        rows.append(row)
-        found = f"{row.method} {row.pattern} {number(row.neg_log_p)} [{row.status}] {row.note}"
-        out.say(f"{architecture.base} = {number(row.value)}: {found}", 1)
+    with Bar(out, "study") as bar:
+        for row in study(architecture, points, methods, level, rng=entropy):
+            rows.append(row)
+            found = f"{row.method} {row.pattern} {number(row.neg_log_p)} [{row.status}] {row.note}"
+            out.say(f"{architecture.base} = {number(row.value)}: {found}", 1)
+            bar.update(points.index(row.value) if row.value in points else 0, len(points), f"{architecture.base} = {number(row.value)}")
     made = " ".join(
         ["ldt-rate study", model_file, *(f"--at '{a}'" for a in at), *([f"--base {base}"] if base else []), f"--values {values}",
          *(f"--method {m}" for m in methods), f"--level {number(level)}", f"--seed {entropy}"]
@@ -56,6 +63,10 @@ def command(
         out.put(f"# {made}\n" + to_csv(COLUMNS, [row.cells() for row in rows]))
     else:
         out.answer(record, _text(architecture, rows))
+    if picture is not None:
+        from ldt.plots import plot_study
+
+        picture.draw(lambda ax: plot_study(rows, ax), width=7.2)
     return exit_code([row.status for row in rows])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ldt.cli.options import checked_seed, integer, number, output_options, seed_option
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import ERROR_KINDS, Output, aligned, digits, exit_code
 
 HEADER = ("x", "quantity", "side", "logp", "error", "error_kind", "method", "status", "seed", "sum")
@@ -26,10 +27,11 @@ HEADER = ("x", "quantity", "side", "logp", "error", "error_kind", "method", "sta
 @click.option("--target-error", type=number, metavar="X", help="Sample until the error of log P is X nats (importance, montecarlo).")
 @seed_option
 @click.option("--workers", type=number, metavar="N", help="Threads that sample; the numbers do not depend on it.")
+@plot_option("the place of x in the law")
 @output_options()
 def command(
     law: str | None, n: Any, path: str | None, x: Any, side: str, density: bool, method: str, samples: Any, target_error: Any, seed: Any,
-    workers: Any, out: Output,
+    workers: Any, plot: str | None, out: Output,
 ) -> int:  # fmt: skip
     """How rare: -log P(S >= x) of S = X_1 + ... + X_n or of a weighted sum, in nats."""
     import ldt
@@ -59,6 +61,7 @@ def command(
             raise ModelError(f"--{name.replace('_', '-')}: not an option of method {chosen!r}")
     if seed is not None and "rng" in allowed:
         given["rng"] = seed
+    picture = picture_of(plot, out)
     if density:
         result = ldt.logpdf(model, float(x), method=chosen, **given)
     else:
@@ -67,6 +70,8 @@ def command(
            model.name)  # fmt: skip
     out.answer(result.to_dict(), _text(result, side), (HEADER, [row]))
     out.advise(result.status, result.advice)
+    if picture is not None:
+        picture.draw(result.plot)
     return exit_code([result.status])
 
 

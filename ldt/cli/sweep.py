@@ -9,6 +9,7 @@ import click
 
 from ldt.cli.options import number as as_number
 from ldt.cli.options import output_options, scheduler_option, workers_of
+from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import INTERRUPTED, Output, aligned, exit_code
 
 
@@ -20,8 +21,9 @@ from ldt.cli.render import INTERRUPTED, Output, aligned, exit_code
     help="Threads that sample (default: one a core); the numbers do not depend on it.",
 )  # fmt: skip
 @scheduler_option
+@plot_option("-log P of all points")
 @output_options(csv=False, file=False)
-def command(sweep_file: str, output: str, workers: Any, scheduler: str | None, out: Output) -> int:
+def command(sweep_file: str, output: str, workers: Any, scheduler: str | None, plot: str | None, out: Output) -> int:
     """Compute every point of SWEEP (a TOML file, docs/sweeps.md) that FILE has no record of.
 
     Each finished point is on disk before the next begins: after Ctrl-C, kill or a crash the same command goes on from there.
@@ -34,6 +36,7 @@ def command(sweep_file: str, output: str, workers: Any, scheduler: str | None, o
 
     sweep = read_sweep(sweep_file)
     mapper(workers)[1]()  # a bad number is said before anything is written
+    picture = picture_of(plot, out)
     with Store(output) as store, Bar(out, "sweep") as bar:
         for note in notes_on(sweep, store):
             out.say(note)
@@ -53,4 +56,6 @@ def command(sweep_file: str, output: str, workers: Any, scheduler: str | None, o
         "reused": found.reused, "statuses": found.statuses, "notes": list(found.notes),
     }  # fmt: skip
     out.answer(record, aligned([*rows, *(("failed", reason) for reason in sorted(failed)[:5]), ("records", output)]))
+    if picture is not None:
+        picture.draw(found.plot, width=7.2, height=5.2)
     return exit_code(r.status for r in found.records)

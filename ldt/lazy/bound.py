@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ldt.errors import ModelError
 from ldt.lazy.spectra import Component
@@ -37,6 +37,8 @@ from ldt.results import _Record
 @dataclass(frozen=True)
 class LazyCost(_Record):
     """-log p(A = level) and -log P(A >= level) in nats, with the errors that the error of lambda gives them."""
+
+    picture: ClassVar[str] = "ldt.plots.lazy:plot_components"
 
     component: Component
     level: float

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class Learnability(_Record):
 @dataclass(frozen=True)
 class LearnabilityResult(_Record):
     """All degrees on one data set."""
+
+    picture: ClassVar[str] = "ldt.plots.lazy:plot_learnability"
 
     data: str
     inputs: int

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from ldt.errors import ModelError
 from ldt.models.architecture import Architecture
@@ -119,6 +119,8 @@ class ArchitectureTable(_Record):
 
     Sample complexity: P* >= 2 ridge cost/k (ldt.patterns.complexity), so P* grows as the winner's value.
     """
+
+    picture: ClassVar[str] = "ldt.plots.patterns:plot_exponents"
 
     rows: tuple[PatternRow, ...]
     winner: PatternRow

@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,8 @@ class NumericCost(_Record):
 @dataclass(frozen=True)
 class NumericTable(_Record):
     """Every assignment's cost at these ``sizes`` and ``level`` (of the orthonormal target), cheapest first; ``ties`` are within 1 %."""
+
+    picture: ClassVar[str] = "ldt.plots.patterns:plot_costs"
 
     rows: tuple[NumericCost, ...]
     winner: NumericCost

@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from ldt.errors import ModelError
 from ldt.models.architecture import Architecture
@@ -58,6 +58,8 @@ class Region(_Record):
 @dataclass(frozen=True)
 class PhaseDiagram(_Record):
     """The regions of the winner in the exponents of ``symbols`` (one or two), within 0 <= exponent <= ``top``."""
+
+    picture: ClassVar[str] = "ldt.plots.patterns:plot_phases"
 
     symbols: tuple[str, ...]
     top: Fraction

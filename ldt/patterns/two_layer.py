@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -74,6 +74,8 @@ class PatternTable(_Record):
     and is always the cheaper by a little, so where the two tie, the winner is named gp.  The row for one
     neuron does not compete.
     """
+
+    picture: ClassVar[str] = "ldt.plots.patterns:plot_costs"
 
     patterns: tuple[PatternCost, ...]
     winner: str

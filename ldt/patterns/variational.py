@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ldt.errors import ModelError
 from ldt.models.alignment import AlignmentSum
@@ -41,6 +41,8 @@ class VariationalCost(_Record):
     "estimate" (``neg_log_p`` is the least energy, with no error known: NaN).  ``costs``: {pattern: nats}.  ``bound``: a rigorous upper
     bound, where one was asked for.  ``model``: the AlignmentSum behind it, if any.
     """
+
+    picture: ClassVar[str] = "ldt.plots.patterns:plot_costs"
 
     claim: str
     neg_log_p: float

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -81,6 +81,8 @@ class LearningCurve(_Record):
     """Test error against P: ``theory``, ``measured`` +- ``error``, and the exponents of both over the same window, with the
     ``predicted`` asymptotic one.  ``local`` are the theory's local exponents, which show the drift."""
 
+    picture: ClassVar[str] = "ldt.plots.rg:plot_learning_curve"
+
     samples: tuple[int, ...]
     theory: tuple[float, ...]
     measured: tuple[float, ...]
@@ -120,6 +122,8 @@ def learning_curve(
 class Universality(_Record):
     """Losses against P on the same modes: ``gaussian`` (u = 0, exact), ``one_loop``, ``measured`` +- ``error`` (sampled, u = P v); their
     exponents over the window and between neighbours (``local``); ``predicted`` is the asymptotic one."""
+
+    picture: ClassVar[str] = "ldt.plots.rg:plot_universality"
 
     v: float
     samples: tuple[int, ...]

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -74,6 +74,8 @@ class Flow(_Record):
 
     ``r_scaled`` = r lambda_Lambda, ``u_scaled`` = u Lambda lambda_Lambda^2, ``loop`` = 18 u Lambda G_Lambda^2, at cutoffs >= 1.
     """
+
+    picture: ClassVar[str] = "ldt.plots.rg:plot_flow"
 
     cutoff: Array
     r: Array

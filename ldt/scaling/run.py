@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ldt.errors import Interrupted, ModelError
 from ldt.models.alignment import AlignmentSum
@@ -33,6 +33,8 @@ PATTERNS = ("gp", "gfl", "specialization", "one_neuron")
 class Grid(_Record):
     """One grid's results.  ``local``: {column: exponents between neighbours}; ``fits``: {column: fits over the whole grid and over its
     upper half}; ``expected`` pattern and the ``exponent`` that its law predicts along this grid."""
+
+    picture: ClassVar[str] = "ldt.plots.scaling:plot_grid"
 
     setting: str
     title: str
@@ -61,6 +63,8 @@ class ScalingResult(_Record):
 
     ``z_count``, ``z_rms`` and ``z_max`` sum up the z-scores (rms about 1 where the error bars are right).
     """
+
+    picture: ClassVar[str] = "ldt.plots.scaling:plot_scaling"
 
     model: AlignmentSum
     level: float

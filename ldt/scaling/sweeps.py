@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ldt.errors import LdtError, ModelError
 from ldt.models.files import TEXTS, read_model
@@ -58,6 +58,8 @@ class Sweep:
 @dataclass(frozen=True)
 class SweepResult(_Record):
     """``records`` of all points in the sweep's order; how many were ``computed`` now and ``reused``; ``notes`` on the file."""
+
+    picture: ClassVar[str] = "ldt.plots.scaling:plot_sweep"
 
     records: tuple[Record, ...]
     computed: int

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ldt.errors import ConvergenceError, Interrupted
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.special import log_ndtr_array
+from ldt.results import Drawn
 from ldt.tails.saddlepoint import refined
 from ldt.tails.sectors import SectorLaw, sector_law, specialised_law
 from ldt.tails.tilting import SectorSamplers, check_draws
@@ -29,11 +30,13 @@ MAX_REJECTIONS = 1_000_000
 
 
 @dataclass(frozen=True)
-class ConditionalSample:
+class ConditionalSample(Drawn):
     """``size`` exact draws given the event: ``a``, ``w`` (= w_1), ``rho`` (= |w_perp|^2) of shape (size, N), ``A`` of shape (size,).
 
     ``specialised`` (size,): neurons beyond the first cut (None without one); ``proposals``: how many draws the rejection took.
     """
+
+    picture: ClassVar[str] = "ldt.plots.weights:plot_weights"
 
     a: Any
     w: Any

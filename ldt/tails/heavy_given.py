@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ldt.errors import ConvergenceError, ModelError
 from ldt.models.heavy_sum import heavy_side
 from ldt.numerics.random import block_generator, entropy_of
+from ldt.results import Drawn
 
 MAX_CELLS = 50_000_000
 #: Numbers that are drawn before the acceptance is judged, and that exact draws may take in all.
@@ -39,13 +40,15 @@ CELLS = 1500
 
 
 @dataclass(frozen=True)
-class HeavySample:
+class HeavySample(Drawn):
     """``size`` draws given the event.
 
     ``x`` (size, n): the terms in their own units (cubes: a^3); ``S`` (size,): the sum in the model's units; ``largest`` (size,): the
     largest term's share of the sum of terms; ``weights`` (size,), sum 1: all equal if ``exact``, else 0 for draws that miss the event;
     ``effective`` = 1/sum w^2; ``log_p`` and ``log_p_error`` (one standard error): what weighted draws say of log P, else NaN.
     """
+
+    picture: ClassVar[str] = "ldt.plots.weights:plot_largest"
 
     x: Any
     S: Any

@@ -19,7 +19,7 @@ from ldt.models.networks.base import Mirrored, Network, field_integer
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.results import Cost, jsonable
 from ldt.tails.averages import refine
-from ldt.tails.climb import climb, systematic
+from ldt.tails.climb import Rung, climb, systematic
 from ldt.tails.replicates import combined, doubts, repeated, specialised_counts
 
 Array = NDArray[np.float64]
@@ -32,7 +32,8 @@ KEPT = 1000
 class NetworkDetail:
     """What a sampler of networks knows beyond log P.
 
-    ``replicates``: log P of each (NaN where one did not arrive); ``levels`` of the first replicate, and how many rungs each had;
+    ``replicates``: log P of each (NaN where one did not arrive); ``levels`` of the first replicate, ``climbed`` its log P(A >= each of
+    them), and how many rungs each had;
     ``acceptance`` of each kind of move over all; ``memory``: median rank correlation of the chains before and after the moves of a level;
     ``ancestors``: prior draws each replicate descends from; ``specialised``: {layer: mean number of units with overlap > 3/sqrt d, one a
     replicate}; ``average_error``: what the average over the data adds (nats, part of the result's error; 0: exact, None: not known),
@@ -54,6 +55,7 @@ class NetworkDetail:
     interval: tuple[float, float] | None
     weights: Array
     scores: Array
+    climbed: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the weights and scores."""
@@ -78,6 +80,7 @@ class Replicate:
     scores: Array
     evaluations: int
     stuck: str
+    climbed: tuple[float, ...] = ()
 
 
 def splitting(
@@ -133,11 +136,18 @@ def replicate(r: int, *, network: Network, level: float, particles: int, moves: 
             a, b = tallies.get(name, (0, 0))
             tallies[name] = (a + proposed, b + accepted)
     common = {
-        "levels": tuple(rung.level for rung in found.rungs), "acceptance": tallies, "memories": tuple(rung.memory for rung in found.rungs),
+        "levels": tuple(rung.level for rung in found.rungs), "climbed": climbed(network, found.rungs),
+        "acceptance": tallies, "memories": tuple(rung.memory for rung in found.rungs),
         "ancestors": found.ancestors, "evaluations": found.evaluations + (0 if found is scout else scout.evaluations), "stuck": found.stuck,
         "floor": sum(rung.variance for rung in found.rungs) / particles,
     }  # fmt: skip
     return finished(found.logp, network, level, found.x, found.q, random, common)
+
+
+def climbed(network: Network, rungs: list[Rung]) -> tuple[float, ...]:
+    """log P(A >= each level) as one climb estimates it."""
+    start = -math.log(2.0) if network.symmetric and hasattr(network, "readouts") else 0.0
+    return tuple(float(x) for x in start + np.cumsum([rung.log_ratio for rung in rungs]))
 
 
 def finished(
@@ -166,7 +176,8 @@ def summarise(parts: list[Replicate], particles: int, entropy: int, *, lognormal
     counts = {name: [p.counts[name] for p in arrived] for name in (arrived[0].counts if arrived else {})}
     average = float(np.mean([p.average_error for p in arrived])) if arrived else 0.0
     detail: dict[str, Any] = {
-        "replicates": tuple(float(x) for x in logs), "levels": parts[0].levels, "rungs": tuple(len(p.levels) for p in parts),
+        "replicates": tuple(float(x) for x in logs), "levels": parts[0].levels, "climbed": parts[0].climbed,
+        "rungs": tuple(len(p.levels) for p in parts),
         "acceptance": {name: b / a for name, (a, b) in totals.items() if a}, "memory": float(np.median(memories)) if len(memories) else 0.0,
         "ancestors": tuple(p.ancestors for p in parts),
         "specialised": {name: tuple(float(np.mean(c)) for c in each) for name, each in counts.items()},

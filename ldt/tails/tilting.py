@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from ldt.models.loops import log_moment
 from ldt.models.neuron import NeuronLaw
 from ldt.numerics.compiled import compiled
 from ldt.numerics.special import log_ndtr_array
+from ldt.results import Drawn
 from ldt.tails.sectors import SectorLaw, sector_law
 
 Array = NDArray[np.float64]
@@ -271,13 +272,15 @@ def weights_of(law: NeuronLaw, x: Array, rho: Array | None, random: np.random.Ge
 
 
 @dataclass(frozen=True)
-class TiltedLaw:
+class TiltedLaw(Drawn):
     """The exponentially tilted law of the network at a level: a mixture over sectors (numbers of neurons in each bin).
 
     ``sectors``, ``probability``: the sectors and their saddle-point shares; ``sign`` of the level.  Given a sector at tilt s, the
     neurons are independent: w has density prop. to prior(w) exp(theta g(w)^2) in its bin, theta = kappa s^2, and
     a | w ~ N(s c sigma_a^2 g/N, sigma_a^2/N)                                     (theory section 2)
     """
+
+    picture: ClassVar[str] = "ldt.plots.tails:plot_tilted_density"
 
     law: SectorLaw
     probability: Any

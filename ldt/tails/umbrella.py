@@ -105,7 +105,8 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
             for k, state in enumerate(states):
                 seen[k].append(state.q.copy())
             tops.append((states[-1].x.copy(), states[-1].q.copy()))
-    logp = _log_ratio(network, levels, [np.concatenate(q) for q in seen])
+    ladder_logs = _log_ratios(network, levels, [np.concatenate(q) for q in seen])
+    logp = ladder_logs[-1]
     tops = tops[:: max(1, len(tops) // 8)][-8:]
     x, q = np.concatenate([t[0] for t in tops]), np.concatenate([t[1] for t in tops])
     tallies: dict[str, tuple[int, int]] = {"exchange": (exchanged[0], exchanged[1])}
@@ -114,7 +115,7 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
             a, b = tallies.get(name, (0, 0))
             tallies[name] = (a + tally.proposed, b + tally.accepted)
     common |= {
-        "acceptance": tallies, "memories": (rank_correlation(start, states[-1].q),),
+        "climbed": ladder_logs[1:], "acceptance": tallies, "memories": (rank_correlation(start, states[-1].q),),
         "evaluations": pilot.evaluations + sum(a for a, _ in tallies.values()),
     }  # fmt: skip
     return finished(logp, network, level, x, q, random, common)
@@ -132,8 +133,8 @@ def _exchange(network: Network, levels: list[float], states: list[State], k: int
     return len(taken)
 
 
-def _log_ratio(network: Network, levels: list[float], seen: list[Array]) -> float:
-    """log P from all chains' summaries, by MBAR."""
+def _log_ratios(network: Network, levels: list[float], seen: list[Array]) -> tuple[float, ...]:
+    """log P(A >= each level) from all chains' summaries, by MBAR."""
     thin = max(1, -(-sum(len(q) for q in seen) // MAX_SAMPLES))
     kept = [q[::thin] for q in seen]
     q = np.concatenate(kept)
@@ -141,4 +142,5 @@ def _log_ratio(network: Network, levels: list[float], seen: list[Array]) -> floa
     mbar = load_mbar()(u, np.array([len(k) for k in kept]), solver_protocol="robust")
     f = mbar.compute_free_energy_differences(compute_uncertainty=False)["Delta_f"]
     # Z_0 is 1, or 1/2 for readout networks, whose lowest level is 0.
-    return float(-f[0, -1]) + float(network.log_given(levels[0], q[:1])[0])
+    start = float(network.log_given(levels[0], q[:1])[0])
+    return tuple(float(-x) + start for x in f[0])

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ldt.models.alignment import AlignmentSum as AlignmentSum
     from ldt.models.architecture import Architecture as Architecture
     from ldt.models.cubic import CubicSum as CubicSum
-    from ldt.models.heavy_sum import HeavySum as HeavySum
     from ldt.models.law_text import parse_law as parse_law
     from ldt.models.laws import CgfLaw as CgfLaw
     from ldt.models.networks import AttentionNetwork as AttentionNetwork
@@ -70,7 +69,6 @@ _HOME = {
     "ThreeLayerNetwork": "ldt.models.networks",
     "TwoLayerNetwork": "ldt.models.networks",
     "CubicSum": "ldt.models.cubic",
-    "HeavySum": "ldt.models.heavy_sum",
     "compare": "ldt.api",
     "logcdf": "ldt.api",
     "logpdf": "ldt.api",

@@ -132,23 +132,41 @@ def tilted(model: Any, level: float) -> Any:
     return tilted_law(model, value)
 
 
-def sample_given(model: Any, level: float, size: int = 1, *, rng: Any = None) -> Any:
-    """Draws of what is random given A >= level (given A <= level for level < 0, for symmetric laws).
+def sample_given(model: Any, level: float, size: int = 1, *, side: str | None = None, rng: Any = None) -> Any:
+    """Draws of what is random given A >= level, or given A <= level for ``side='lower'``.
+
+    By default the side is 'upper', but 'lower' for symmetric laws at level < 0 and for sums of which only the lower tail is heavy.
 
     AlignmentSum: exact draws of the weights by sector and rejection, a ldt.tails.conditional.ConditionalSample: ``a`` and ``w`` of
-    shape (size, N), ``rho`` = |w_perp|^2, ``A``, ``seed``.  Sums of heavy-tailed terms: a ldt.tails.heavy_given.HeavySample, exact
-    where rejection is feasible, else weighted, which its ``exact`` says; given A <= level where only the lower tail is heavy.
-    Ctrl-C raises ldt.Interrupted, whose ``result`` is the ConditionalSample of the draws made until then.
-    """
-    if getattr(model, "kind", None) == "heavy":
-        from ldt.tails.heavy_given import sample
+    shape (size, N), ``rho`` = |w_perp|^2, ``A``, ``seed``; Ctrl-C raises ldt.Interrupted, whose ``result`` has the draws made until then.
+    Sums: a ldt.tails.sum_given.SumSample with the terms; exact where rejection is feasible, else weighted, which its ``exact`` says.
 
-        value = _level(level)
-        return sample(model, value, size, rng=rng, side="lower" if model.sign < 0.0 or (model.symmetric and value < 0.0) else "upper")
+    >>> import ldt
+    >>> from scipy import stats
+    >>> given = ldt.sample_given(ldt.IidSum(stats.expon(), 5), 100.0, 1000, rng=1)      # P = 2.5e-38
+    >>> given.x.shape, given.exact, bool(given.S.min() >= 100.0)
+    ((1000, 5), True, True)
+    """
+    value = _level(level)
+    kind = getattr(model, "kind", None)
+    if side is not None and side not in SIDES:
+        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    if kind == "sum":
+        from ldt.tails.sum_given import sample as sum_sample
+
+        only_lower = model.light("upper") and not model.light("lower")
+        return sum_sample(model, value, size, rng=rng, side=side or ("lower" if only_lower else "upper"))
+    towards = "lower" if value < 0.0 else "upper"
+    if kind == "heavy":
+        from ldt.tails.heavy_given import sample as heavy_sample
+
+        return heavy_sample(model, model, value, size, rng=rng, side=side or towards)
     from ldt.tails.conditional import conditional_sample
 
     _need_alignment(model)
-    return conditional_sample(model, _level(level), size, rng=rng)
+    if side is not None and side != towards:
+        raise ModelError(f"side: at level {value:g} draws are given A {'<=' if value < 0.0 else '>='} level, got side={side!r}")
+    return conditional_sample(model, value, size, rng=rng)
 
 
 def sweep(path: Any, output: Any, *, workers: Any = 1, progress: Any = None) -> Any:
@@ -229,6 +247,8 @@ def _need_alignment(model: Any) -> None:
         from ldt.models.cubic import NO_TILT
 
         raise NoTiltError("model: " + NO_TILT.format(what="rate function and no tilted law"))
+    if getattr(model, "kind", None) == "sum":
+        model.check_light("upper")
     if not isinstance(model, AlignmentSum):
         raise ModelError(f"model: must be an AlignmentSum, got {type(model).__name__}")
 

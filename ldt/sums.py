@@ -21,7 +21,7 @@ from ldt.models.law_text import parse_law
 from ldt.models.laws import Affine, Constant, Law, as_law
 from ldt.models.sum_files import read_terms
 from ldt.models.sums import CompoundLaw, Part, Sum, weighted
-from ldt.numerics.random import generator
+from ldt.numerics.random import generator, one_of
 from ldt.tails.sum_exact import Value, complement, lattice_index, sum_exact
 from ldt.tails.sum_inverse import quantile
 
@@ -99,10 +99,10 @@ class _Methods(Sum):
         """The smallest x with P(S > x) <= q."""
         return _each(lambda v: self._quantile(v, False), q, below=math.nan, above=math.nan)
 
-    def rvs(self, size: Any = None, *, rng: Any = None) -> Any:
-        """Draws of S; ``rng`` as everywhere (None, a seed, a SeedSequence or a Generator)."""
+    def rvs(self, size: Any = None, random_state: Any = None, *, rng: Any = None) -> Any:
+        """Draws of S; ``rng`` as everywhere (None, a seed, a SeedSequence or a Generator), ``random_state`` is SciPy's name of it."""
         shape = () if size is None else (size,) if np.ndim(size) == 0 else tuple(size)
-        drawn = self.draw(math.prod(shape), generator(rng)).reshape(shape)
+        drawn = self.draw(math.prod(shape), generator(one_of(random_state, rng))).reshape(shape)
         return float(drawn) if size is None else drawn
 
     def _logsf(self, x: float) -> float:
@@ -158,6 +158,7 @@ class IidSum(_Methods):
     Parameters
     ----------
     law : frozen scipy.stats law, or a Law such as ``CgfLaw``
+        Heavy tails included: ``exact`` without a tilt for the laws of docs/heavy.md, sampling and the big jump for the others.
     n : int, 1 to 1e12
 
     Examples
@@ -165,6 +166,9 @@ class IidSum(_Methods):
     >>> from scipy import stats
     >>> S = IidSum(stats.gamma(2, scale=3), 100)
     >>> bool(abs(S.logsf(900.0) - stats.gamma(200, scale=3).logsf(900.0)) < 1e-9)
+    True
+    >>> S = IidSum(stats.levy(), 100)                          # heavy: S/n^2 is again a Levy variable
+    >>> bool(abs(S.logsf(1e6) - stats.levy.logsf(100.0)) < 1e-12)
     True
     """
 

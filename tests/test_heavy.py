@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import math
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import stats
 
 import ldt
 from ldt.models.cubic import CubeLaw
 from ldt.models.heavy_terms import lomax, student
+from ldt.tails.heavy_exact import heavy_value
 from ldt.tails.transition import Z_C, leading
 
 REFERENCE = Path(__file__).parent.parent / "data" / "reference" / "cubic_sum.csv"
@@ -97,7 +99,8 @@ def test_one_cube(a: float) -> None:
 
 
 #: (N, x, period in standard deviations, digits): many small, the transition, one large.
-CUBES = [(100, 0.3, 200, 25), (1000, 8.0, 200, 40), (10**4, 10.0, 200, 50), (10**4, 16.0, 400, 90),
+CUBES = [(100, 0.3, 200, 25), (1000, 8.0, 200, 40), (10**4, 10.0, 200, 50),
+         pytest.param(10**4, 16.0, 400, 90, marks=pytest.mark.slow),
          (10**5, 10.0, 160, 50), (10**6, 0.25, 60, 30), (10**6, 12.0, 150, 60)]  # fmt: skip
 
 
@@ -113,10 +116,10 @@ def test_cubes_against_frequencies(n: int, x: float, period: int, digits: int) -
 @pytest.mark.nojit
 @pytest.mark.parametrize("n", [1, 2, 7, 30, 1000, 10**6])
 def test_cubes_keep_their_digits_down_to_1e_300(n: int) -> None:
-    high = 2.0
+    high = 8.0
     while exact(ldt.CubicSum(n), high).logp > -700.0:
-        high *= 1.7
-    for x in np.geomspace(0.05, high, 9):
+        high *= 3.0
+    for x in np.geomspace(0.05, high, 5):
         r = exact(ldt.CubicSum(n), float(x))
         assert r.status == "ok" and r.error < 1e-10
 
@@ -145,8 +148,9 @@ def test_cubes_density_sides_and_the_origin() -> None:
     h = 1e-3
     slope = (math.exp(exact(model, 2.0 - h).logp) - math.exp(exact(model, 2.0 + h).logp)) / (2 * h)
     assert math.exp(ldt.logpdf(model, 2.0).logp) == pytest.approx(slope, rel=1e-5)
-    whole, _ = integrate.quad(lambda x: math.exp(ldt.logpdf(model, x).logp), 0.0, 6.0, limit=50, epsabs=1e-8)
-    assert whole == pytest.approx(0.5 - math.exp(exact(model, 6.0).logp), abs=1e-7)
+    nodes, weights = np.polynomial.legendre.leggauss(14)
+    whole = float(weights @ np.exp(ldt.logpdf(model, 1.0 + nodes).logp))
+    assert whole == pytest.approx(0.5 - math.exp(exact(model, 2.0).logp), abs=1e-8)
     assert ldt.logpdf(model, 0.0).error < 1e-10
     with pytest.raises(ldt.MethodError, match="infinite at 0"):
         ldt.logpdf(ldt.CubicSum(3), 0.0)
@@ -154,16 +158,14 @@ def test_cubes_density_sides_and_the_origin() -> None:
 
 @pytest.mark.nojit
 def test_what_needs_a_tilt_is_refused_with_a_reason() -> None:
-    for model in (ldt.CubicSum(10), ldt.HeavySum(stats.pareto(2.0), 5)):
+    for model in (ldt.CubicSum(10), ldt.IidSum(stats.pareto(2.0), 5)):
         for method in ("saddlepoint", "importance"):
             with pytest.raises(ldt.NoTiltError, match=r"infinite.*method='exact'"):
-                ldt.tail(model, 3.0, method=method)
+                ldt.tail(model, 30.0, method=method)
         for ask in (ldt.rate, ldt.tilted):
             with pytest.raises(ldt.NoTiltError, match="infinite"):
-                ask(model, 3.0)
-        with pytest.raises(ldt.NoTiltError):
-            model.cgf(0.1)
-        assert ldt.plan(model, 3.0).method == "exact"
+                ask(model, 30.0)
+        assert ldt.plan(model, 30.0).method == "exact"
 
 
 # -- general laws --------------------------------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ def test_what_needs_a_tilt_is_refused_with_a_reason() -> None:
 @pytest.mark.parametrize("x", [0.05, 1.0, 40.0, 1e80])
 def test_levy_sums(n: int, x: float) -> None:
     """S/n^2 is a Levy variable: infinite mean."""
-    model = ldt.HeavySum(stats.levy(), n)
+    model = ldt.IidSum(stats.levy(), n)
     close(exact(model, x * n * n), float(stats.levy.logsf(x)))
     if x < 1e3:
         close(exact(model, x * n * n, "lower"), float(stats.levy.logcdf(x)))
@@ -187,7 +189,7 @@ def test_levy_sums(n: int, x: float) -> None:
 @pytest.mark.parametrize("x", [-3.0, 0.01, 1e3, 1e90])
 def test_cauchy_sums(n: int, x: float) -> None:
     """S/n is a Cauchy variable: no mean."""
-    model = ldt.HeavySum(stats.cauchy(), n)
+    model = ldt.IidSum(stats.cauchy(), n)
     close(exact(model, x * n), float(stats.cauchy.logsf(x)))
     close(exact(model, x * n, "lower"), float(stats.cauchy.logcdf(x)))
     close(ldt.logpdf(model, x * n, method="exact"), float(stats.cauchy.logpdf(x)) - math.log(n))
@@ -202,7 +204,7 @@ def test_student_3_sums(n: int, x: float) -> None:
         root = mp.sqrt(3)
         value = mp.quad(lambda k: mp.sin(k * x) / k * ((1 + root * k) * mp.exp(-root * k)) ** n, [end * i / 60 for i in range(61)])
         truth = float(mp.log(mp.mpf(1) / 2 - value / mp.pi))
-    close(exact(ldt.HeavySum(stats.t(3.0), n), x), truth)
+    close(exact(ldt.IidSum(stats.t(3.0), n), x), truth)
 
 
 SINGLE = [stats.lomax(0.4), stats.lomax(2.5, loc=-1.0, scale=3.0), stats.pareto(1.0), stats.genpareto(0.5, scale=0.1),
@@ -214,16 +216,21 @@ SINGLE = [stats.lomax(0.4), stats.lomax(2.5, loc=-1.0, scale=3.0), stats.pareto(
 @pytest.mark.nojit
 @pytest.mark.parametrize("law", SINGLE, ids=lambda law: f"{law.dist.name}{law.args}")
 def test_one_term(law: Any) -> None:
-    model = ldt.HeavySum(law, 1)
+    """The cut itself, which one term alone does not need."""
+    model = ldt.IidSum(law, 1).heavy()
     c, d = (*law.args, 1.0)[:2]
+
+    def check(truth: float, x: float, **what: Any) -> None:
+        value = heavy_value(model, x, **{"density": False, "side": "upper", **what})
+        assert abs(value.logp - truth) <= value.error + 1e-15 * abs(truth) and value.error < 1e-9
+
     for p in (0.4, 1e-40):
         x = float(law.isf(p)) if law.dist.name != "fisk" else math.expm1(-math.log(p)) ** (1.0 / c)
-        truth = -d * math.log1p(x**c) if law.dist.name in ("fisk", "burr12") else float(law.logsf(x))  # SciPy's own loses digits
-        close(exact(model, x), truth, 1e-9)
+        check(-d * math.log1p(x**c) if law.dist.name in ("fisk", "burr12") else float(law.logsf(x)), x)  # SciPy's own loses digits
     x = float(law.isf(1e-3))
-    close(ldt.logpdf(model, x, method="exact"), float(law.logpdf(x)), 1e-9)
+    check(float(law.logpdf(x)), x, density=True)
     x = float(law.ppf(0.02))
-    close(exact(model, x, "lower"), float(law.logcdf(x)), 1e-9)
+    check(float(law.logcdf(x)), x, side="lower")
 
 
 def two_terms(log_sf: Any, log_pdf: Any, t: float) -> float:
@@ -245,7 +252,7 @@ def test_two_terms_by_convolution(t: float) -> None:
          lambda x: -mp.log(x) ** 2 / 2 - mp.log(x) - mp.log(2 * mp.pi) / 2),
     ]  # fmt: skip
     for law, log_sf, log_pdf in cases:
-        close(exact(ldt.HeavySum(law, 2), t), two_terms(log_sf, log_pdf, t))
+        close(exact(ldt.IidSum(law, 2), t), two_terms(log_sf, log_pdf, t))
 
 
 @pytest.mark.nojit
@@ -278,10 +285,10 @@ def test_student_transform_joins() -> None:
 )
 def test_a_million_terms(law: Any, n: int, x: float) -> None:
     """Small reported errors, the tails on both sides summing to 1, and the order of the jump or of the normal law."""
-    upper, lower = exact(ldt.HeavySum(law, n), x), exact(ldt.HeavySum(law, n), x, "lower")
+    upper, lower = exact(ldt.IidSum(law, n), x), exact(ldt.IidSum(law, n), x, "lower")
     assert upper.status == "ok" and upper.error < 1e-10
     assert math.exp(upper.logp) + math.exp(lower.logp) == pytest.approx(1.0, abs=1e-12)
-    jump = ldt.tail(ldt.HeavySum(law, n), x, method="bigjump")
+    jump = ldt.tail(ldt.IidSum(law, n), x, method="bigjump")
     normal = -math.inf
     if math.isfinite(law.var()):
         z = (x - n * law.mean()) / (law.std() * math.sqrt(n))
@@ -294,20 +301,20 @@ def test_a_million_terms(law: Any, n: int, x: float) -> None:
 
 @pytest.mark.nojit
 def test_supports_signs_and_refusals() -> None:
-    pareto = ldt.HeavySum(stats.pareto(2.0), 3)
+    pareto = ldt.IidSum(stats.pareto(2.0), 3)
     assert exact(pareto, 2.0).logp == 0.0 and exact(pareto, 2.0, "lower").logp == -math.inf
-    mirrored = ldt.HeavySum(stats.levy_l(), 4)
+    mirrored = ldt.IidSum(stats.levy_l(), 4)
     close(exact(mirrored, -50.0, "lower"), float(stats.levy.logsf(50.0 / 16.0)))
     close(exact(mirrored, -50.0), float(stats.levy.logcdf(50.0 / 16.0)))
-    with pytest.raises(ldt.ModelError, match="not heavy"):
-        ldt.HeavySum(stats.norm(), 3)
-    with pytest.raises(ldt.ModelError, match="law"):
-        ldt.HeavySum("pareto", 3)
+    with pytest.raises(ldt.MethodError, match="has a tilt"):
+        ldt.tail(ldt.IidSum(stats.norm(), 3), 5.0, method="bigjump")
     with pytest.raises(ldt.ModelError, match="n: "):
         ldt.CubicSum(0)
-    other = ldt.HeavySum(stats.invgamma(1.5), 3)
-    with pytest.raises(ldt.MethodError, match="conditional"):
-        ldt.tail(other, 100.0, method="exact")
+    other = ldt.IidSum(stats.invgamma(1.5), 3)
+    with pytest.raises(ldt.NoTiltError, match="conditional"):
+        ldt.tail(other, 1e9, method="exact")
+    near, drawn = ldt.tail(other, 20.0, method="exact"), ldt.tail(other, 20.0, method="conditional", rng=1)  # the light side's complement
+    assert near.error < 1e-8 and abs(near.logp - drawn.logp) < 4.5 * drawn.error
     assert ldt.plan(other, 100.0).method == "conditional"
     with pytest.raises(ldt.MethodError, match="large jumps"):
         ldt.tail(pareto, 5.0, method="conditional", side="lower")
@@ -316,44 +323,52 @@ def test_supports_signs_and_refusals() -> None:
 # -- sampling, asymptotes, conditional draws -------------------------------------------------------------------------------------
 
 GRID: list[tuple[Any, float]] = [
-    *((ldt.CubicSum(n), x) for n in (2, 10, 100, 1000) for x in (3.0, 5.0, 8.0, 15.0, 40.0)),
-    *((ldt.HeavySum(stats.pareto(1.5), n), x) for n in (2, 30) for x in (200.0, 1e5)),
-    *((ldt.HeavySum(stats.lognorm(1.0), n), x) for n in (5, 100) for x in (400.0, 5000.0)),
-    (ldt.HeavySum(stats.weibull_min(0.5), 20), 400.0), (ldt.HeavySum(stats.t(3.0), 50), 100.0), (ldt.HeavySum(stats.lomax(0.6), 10), 1e5),
+    *((ldt.CubicSum(n), x) for n in (2, 10, 100) for x in (3.0, 8.0, 40.0)),
+    (ldt.CubicSum(1000), 5.0), (ldt.CubicSum(1000), 40.0),
+    *((ldt.IidSum(stats.pareto(1.5), n), x) for n in (2, 30) for x in (200.0, 1e5)),
+    (ldt.IidSum(stats.lognorm(1.0), 5), 400.0), (ldt.IidSum(stats.lognorm(1.0), 100), 5000.0),
+    (ldt.IidSum(stats.weibull_min(0.5), 20), 400.0), (ldt.IidSum(stats.t(3.0), 50), 100.0), (ldt.IidSum(stats.lomax(0.6), 10), 1e5),
 ]  # fmt: skip
+
+
+@functools.cache
+def truth_of(i: int) -> float:
+    """The exact value of one point of the grid, once."""
+    return float(exact(*GRID[i]).logp)
 
 
 def test_asmussen_kroese_is_right_or_says_that_it_may_not_be() -> None:
     trusted = 0
     for i, (model, x) in enumerate(GRID):
-        truth = exact(model, x).logp
-        r = ldt.tail(model, x, method="conditional", samples=20_000, rng=100 + i)
+        truth = truth_of(i)
+        r = ldt.tail(model, x, method="conditional", samples=10_000 if model.n < 500 else 1_000, rng=100 + i)
         if r.status == "ok":
             trusted += 1
             assert abs(r.logp - truth) <= 4.5 * r.error, (model, x, r, truth)
         else:
             assert r.advice and r.detail.reasons
-    assert trusted >= 10
+    assert trusted >= 7
     for n, x in ((100, 8.0), (1000, 5.0)):  # the failures that are known
-        assert ldt.tail(ldt.CubicSum(n), x, method="conditional", samples=10_000, rng=1).status == "warning"
+        assert ldt.tail(ldt.CubicSum(n), x, method="conditional", samples=1_000, rng=1).status == "warning"
 
 
 @pytest.mark.nojit
 def test_big_jump_states_its_error() -> None:
     small = 0
-    for model, x in GRID:
+    for i, (model, x) in enumerate(GRID):
         r = ldt.tail(model, x, method="bigjump")
-        assert abs(r.logp - exact(model, x).logp) <= r.error, (model, x, r)
+        assert abs(r.logp - truth_of(i)) <= r.error, (model, x, r)
         assert (r.status == "warning") == (r.error > 0.5)
         small += r.error < 0.1
-    assert small >= 5
+    assert small >= 4
 
 
 @pytest.mark.nojit
 def test_plain_sampling_agrees() -> None:
-    for model, x in ((ldt.CubicSum(30), 2.0), (ldt.HeavySum(stats.t(2.5), 7), -3.0), (ldt.HeavySum(stats.weibull_max(0.5), 4), -20.0)):
+    for model, x in ((ldt.CubicSum(30), 2.0), (ldt.IidSum(stats.t(2.5), 7), -3.0), (ldt.IidSum(stats.weibull_max(0.5), 4), -20.0)):
         for side in ("upper", "lower"):
             r = ldt.tail(model, x, method="montecarlo", samples=40_000, rng=5, side=side)
+            assert r.detail.hits is not None
             assert abs(r.logp - exact(model, x, side).logp) <= 4.0 * r.error
             again = ldt.tail(model, x, method="montecarlo", samples=40_000, rng=5, side=side, workers=2)
             assert again.logp == r.logp
@@ -377,26 +392,25 @@ def test_the_transition_at_leading_order() -> None:
 
 
 #: (model, level): rejection, and the weighted draws below, at and above the transition and for other laws.
-GIVEN = [(ldt.CubicSum(10), 3.0, True), (ldt.CubicSum(100), 5.0, False), (ldt.CubicSum(100), 8.0, False), (ldt.CubicSum(300), 5.0, False),
-         (ldt.HeavySum(stats.pareto(1.5), 10), 1e3, True), (ldt.HeavySum(stats.lognorm(1.0), 50), 400.0, False),
-         (ldt.HeavySum(stats.weibull_min(0.5), 100), 800.0, False), (ldt.HeavySum(stats.t(3.0), 30), 100.0, False)]  # fmt: skip
+GIVEN = [(ldt.CubicSum(10), 3.0, True), (ldt.CubicSum(100), 5.0, False), (ldt.CubicSum(100), 8.0, False),
+         (ldt.IidSum(stats.pareto(1.5), 10), 1e3, True), (ldt.IidSum(stats.lognorm(1.0), 50), 400.0, False),
+         (ldt.IidSum(stats.weibull_min(0.5), 100), 800.0, False), (ldt.IidSum(stats.t(3.0), 30), 100.0, False)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("model", "x", "is_exact"), GIVEN, ids=lambda v: getattr(v, "name", None))
 def test_draws_given_the_event(model: Any, x: float, is_exact: bool) -> None:
-    """The law of S given the event is that of the exact tail: P(S >= y | S >= x) at three y; and log P from the weights."""
-    s = ldt.sample_given(model, x, 3000, rng=11)
-    assert s.x.shape == (3000, model.n) and s.exact == is_exact
+    """The law of S given the event is that of the exact tail: P(S >= y | S >= x) at two y; and log P from the weights."""
+    s = ldt.sample_given(model, x, 2000, rng=11)
+    assert s.x.shape == (2000, model.n) and s.exact == is_exact
     scale = math.sqrt(15.0 * model.n) if isinstance(model, ldt.CubicSum) else 1.0
     assert s.x.sum(axis=1) / scale == pytest.approx(s.S, rel=1e-9, abs=1e-9)
     assert np.all(s.S[s.weights > 0.0] >= x * (1.0 - 1e-12))
     base = exact(model, x).logp
     if not s.exact:
         assert abs(s.log_p - base) < 4.5 * s.log_p_error
-    for extra in (0.3, 1.0, 2.0):
-        y = x
-        while exact(model, y).logp > base - extra:
-            y *= 1.02
+    order = np.argsort(s.S)
+    for part in (0.3, 0.8):  # levels at which these shares of the draws lie below
+        y = float(s.S[order][np.searchsorted(np.cumsum(s.weights[order]), part)])
         share = math.exp(exact(model, y).logp - base)
         found = float(np.sum(s.weights[y <= s.S]))
         assert abs(found - share) < 5.0 * math.sqrt(share * (1.0 - share) / s.effective) + 1e-12
@@ -404,5 +418,47 @@ def test_draws_given_the_event(model: Any, x: float, is_exact: bool) -> None:
 
 def test_the_largest_share_jumps() -> None:
     """Below the transition no term stands out; above it one has half or more."""
-    shares = [ldt.sample_given(ldt.CubicSum(1000), z * 1000**0.25, 1500, rng=4).largest_share for z in (0.9, 2.6)]
-    assert shares[0] < 0.2 and shares[1] > 0.5
+    shares = [ldt.sample_given(ldt.CubicSum(300), z * 300**0.25, 500, rng=4).largest_share for z in (0.9, 2.6)]
+    assert shares[0] < 0.25 and shares[1] > 0.5
+
+
+def test_densities_by_sampling() -> None:
+    """One term integrated out, by every sampler, against the exact density."""
+    for model, x, methods in (
+        (ldt.IidSum(stats.pareto(2.5), 10), 60.0, ("conditional",)),
+        (ldt.IidSum(stats.weibull_max(0.5), 4), -40.0, ("conditional", "montecarlo")),
+        (ldt.CubicSum(30), 2.0, ("montecarlo",)),
+        (ldt.IidSum(stats.gamma(2.0), 20), 80.0, ("importance",)),
+        (ldt.WeightedSum([stats.uniform(), stats.logistic()], [3.0, -1.0], counts=[4, 2]), 15.0, ("importance",)),
+        (ldt.IidSum(stats.binom(5, 0.3), 20), 60.0, ("importance",)),
+    ):
+        known = ldt.logpdf(model, x, method="exact")
+        for method in methods:
+            r = ldt.logpdf(model, x, method=method, samples=20_000, rng=3)
+            assert r.error < 0.2 and abs(r.logp - known.logp) < 4.5 * r.error, (model, method, r, known)
+    with pytest.raises(ldt.MethodError, match="density"):
+        ldt.logpdf(ldt.IidSum(ldt.CgfLaw(lambda s: 0.5 * s * s, tilt_range=(-np.inf, np.inf)), 3), 4.0, method="importance")
+
+
+def test_processes_give_the_same_bytes() -> None:
+    """Blocks of every sampler can be shipped, and do not depend on who draws them."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    asks = [
+        (ldt.CubicSum(20), 3.0, "conditional"), (ldt.CubicSum(20), 1.0, "montecarlo"),
+        (ldt.IidSum(stats.pareto(2.0), 8), 60.0, "conditional"),
+        (ldt.IidSum(stats.invgamma(2.5), 6), 8.0, "conditional"), (ldt.IidSum(stats.lognorm(1.0), 8), 20.0, "montecarlo"),
+        (ldt.IidSum(stats.beta(2.0, 3.0), 8), 5.0, "importance"),
+    ]  # fmt: skip
+    with ProcessPoolExecutor(2) as pool:
+        for model, x, method in asks:
+            here = ldt.tail(model, x, method=method, samples=20_000, rng=9)
+            there = ldt.tail(model, x, method=method, samples=20_000, rng=9, workers=pool.map)
+            assert (here.logp, here.error) == (there.logp, there.error)
+
+
+@pytest.mark.nojit
+def test_quantiles_of_heavy_sums() -> None:
+    """Cauchy and Levy sums are stable: S/n and S/n^2 have the law of one term."""
+    for law, n, power, p in ((stats.cauchy(), 4, 1, 1e-100), (stats.levy(), 7, 2, 1e-8)):
+        assert ldt.IidSum(law, n).isf(p) == pytest.approx(law.isf(p) * n**power, rel=1e-12)

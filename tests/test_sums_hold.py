@@ -376,3 +376,36 @@ def test_command_refuses_in_one_line(args: list[str], code: int, word: str) -> N
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1
     assert word in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "low", "high"),
+    [
+        (["--law", "pareto(2.5)", "--n", "10", "--x", "1e4"], 0, -20.7196, -20.7194),
+        (["--law", "lognorm(1)", "--n", "10", "--x", "200", "--method", "conditional", "--seed", "1"], 0, -14.0, -11.0),
+        (["--law", "weibull_min(0.5)", "--n", "20", "--x", "1000", "--method", "bigjump"], 0, -30.0, -26.0),
+        (["--law", "t(3)", "--n", "5", "--x", "9", "--method", "montecarlo", "--seed", "1", "--samples", "5000"], 0, -4.6, -3.4),
+        (["--law", "cubes", "--n", "1000", "--x", "8"], 0, -29.89316, -29.89315),
+        (["--law", "cubes", "--n", "1000", "--x", "8", "--method", "transition"], 3, -32.1, -31.9),
+        (["--law", "cubes", "--n", "1000", "--x", "8", "--density"], 0, -31.0, -27.0),
+        (["--law", "pareto(2.5)", "--n", "10", "--x", "60", "--density", "--method", "conditional", "--seed", "1"], 0, -10.07, -10.03),
+    ],
+)  # fmt: skip
+def test_command_answers_heavy_tails(args: list[str], code: int, low: float, high: float) -> None:
+    done = run(*args, "--json")
+    assert done.exit_code == code, done.stderr
+    assert low < json.loads(done.stdout)["logp"] < high
+
+
+def test_command_names_what_heavy_tails_take() -> None:
+    for law in ("cubes", "lognorm(1)"):
+        done = run("--law", law, "--n", "10", "--x", "1e5", "--method", "importance")
+        assert done.exit_code == 4 and "infinite for every" in done.stderr and "'exact'" in done.stderr
+
+
+def test_random_state_is_rng() -> None:
+    a, b = SUM.rvs(3, random_state=5), SUM.rvs(3, rng=5)
+    assert np.array_equal(a, b) and np.array_equal(a, SUM.rvs(size=3, random_state=5))
+    assert np.array_equal(SUM.rvs(2, np.random.RandomState(1)), SUM.rvs(2, random_state=np.random.RandomState(1)))
+    with pytest.raises(ModelError, match="random_state"):
+        SUM.rvs(3, random_state=1, rng=2)

@@ -16,15 +16,17 @@ HEADER = ("x", "quantity", "side", "logp", "error", "error_kind", "method", "sta
 
 
 @click.command("sum")
-@click.option("--law", metavar="LAW", help="Law of one term, like 'gamma(2, scale=3)': any of scipy.stats, or compound(number, claim).")
+@click.option("--law", metavar="LAW",
+              help="Law of one term, like 'gamma(2, scale=3)': any of scipy.stats, compound(number, claim), or cubes (a^3/sqrt(15 n)).")
 @click.option("--n", type=number, metavar="N", help="Number of terms (with --law; default 1).")
 @click.option("--file", "path", metavar="FILE", help="Weighted terms from CSV or JSON (docs/sums.md); '-' for standard input.")
 @click.option("--x", type=number, required=True, metavar="X", help="Where: P(S >= x).")
 @click.option("--side", default="upper", metavar="SIDE", show_default=True, help="upper: P(S >= x); lower: P(S <= x).")
 @click.option("--density", is_flag=True, help="The log density at x instead (of a lattice law, log P(S = x)).")
-@click.option("--method", default="auto", metavar="NAME", show_default=True, help="auto, exact, saddlepoint, importance or montecarlo.")
-@click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo).")
-@click.option("--target-error", type=number, metavar="X", help="Sample until the error of log P is X nats (importance, montecarlo).")
+@click.option("--method", default="auto", metavar="NAME", show_default=True,
+              help="auto, exact, saddlepoint, importance, montecarlo; heavy tails: conditional, bigjump; cubes: transition.")
+@click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo, conditional).")
+@click.option("--target-error", type=number, metavar="X", help="Sample until the error of log P is X nats.")
 @seed_option
 @click.option("--workers", type=number, metavar="N", help="Threads that sample; the numbers do not depend on it.")
 @plot_option("the place of x in the law")
@@ -33,7 +35,7 @@ def command(
     law: str | None, n: Any, path: str | None, x: Any, side: str, density: bool, method: str, samples: Any, target_error: Any, seed: Any,
     workers: Any, plot: str | None, out: Output,
 ) -> int:  # fmt: skip
-    """How rare: -log P(S >= x) of S = X_1 + ... + X_n or of a weighted sum, in nats."""
+    """How rare: -log P(S >= x) of S = X_1 + ... + X_n or of a weighted sum, in nats; heavy tails included."""
     import ldt
     from ldt.api import SIDES
     from ldt.errors import ModelError
@@ -46,7 +48,8 @@ def command(
     if side not in SIDES:
         raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
     if law is not None:
-        model: Any = ldt.IidSum(ldt.parse_law(law), integer("n", 1 if n is None else n, 1, 10**12))
+        count = integer("n", 1 if n is None else n, 1, 10**12)
+        model: Any = ldt.CubicSum(count) if law.strip() == "cubes" else ldt.IidSum(ldt.parse_law(law), count)
     else:
         model = ldt.WeightedSum.from_file(str(path), sys.stdin.read() if path == "-" else None)
     seed = checked_seed(seed)

@@ -149,9 +149,9 @@ class CubicSum:
     @cached_property
     def term(self) -> Any:
         """The law of one cube (ldt.models.heavy_terms.Term)."""
-        from ldt.models.heavy_terms import cube
+        from ldt.models.heavy_terms import made
 
-        return cube()
+        return made("cube")
 
     @property
     def shift(self) -> float:
@@ -167,11 +167,12 @@ class CubicSum:
         """NoTiltError: it is infinite."""
         raise NoTiltError(NO_TILT.format(what="cgf"))
 
-    def rvs(self, size: int = 1, *, rng: Any = None) -> Any:
+    def rvs(self, size: int = 1, random_state: Any = None, *, rng: Any = None) -> Any:
         """Draws of A, shape (size,)."""
         from ldt.models.heavy_sum import draws
+        from ldt.numerics.random import one_of
 
-        return draws(self, size, rng)
+        return draws(self, size, one_of(random_state, rng))
 
     @property
     def name(self) -> str:

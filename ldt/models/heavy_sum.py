@@ -1,119 +1,75 @@
-r"""Sums of n independent copies of a heavy-tailed law: S = X_1 + ... + X_n, E exp(sX) infinite for every s > 0 (or every s < 0).
+r"""Sums of n independent copies of a heavy-tailed law, in the units of its standard term Y (ldt.models.heavy_terms):
 
-Inside, S = sign (shift + factor (Y_1 + ... + Y_n)) with Y the standard ``Term`` whose upper tail is heavy.
+    S = sign (shift + factor (Y_1 + ... + Y_n)),     E exp(sY) infinite for every s > 0.
+
+``HeavySum`` is what the methods without a tilt see of an ``IidSum``; ``CubicSum`` has the same attributes.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from ldt.errors import MethodError, ModelError, NoTiltError
+from ldt.errors import MethodError, ModelError
 from ldt.models.alignment import _integer
 
-MAX_TERMS = 10**9
+if TYPE_CHECKING:
+    from ldt.models.heavy_terms import Term
+    from ldt.models.sums import Sum
+
 MAX_DRAWS = 4_000_000_000
 PIECE = 1_000_000
 
 
 @dataclass(frozen=True)
 class HeavySum:
-    """The sum of n independent copies of a law with a heavy upper tail (or a heavy lower one only).
+    """n terms of one law: S = sign (shift + factor sum Y)."""
 
-    Parameters
-    ----------
-    law : frozen continuous scipy.stats law
-        Exact answers for lomax, pareto, genpareto, weibull_min/max (c < 1), lognorm, gibrat, levy, levy_l, burr12 and fisk (c <= 1), t and
-        cauchy, any loc and scale; sampling and the big jump for the others.
-    n : int
-        1 to 1e9.
-
-    Raises
-    ------
-    ModelError
-        For what is not such a law, or n.
-
-    Examples
-    --------
-    >>> from scipy import stats
-    >>> import ldt
-    >>> r = ldt.tail(HeavySum(stats.levy(), 100), 1e6)      # S/n^2 is again a Levy variable
-    >>> bool(abs(r.logp - stats.levy.logsf(100.0)) <= r.error)
-    True
-    """
-
-    kind: ClassVar[str] = "heavy"
-    symmetric: ClassVar[bool] = False
-
-    law: Any
+    term: Term
     n: int
+    shift: float
+    factor: float
+    sign: float
+    name: str
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "n", _integer("n", self.n, 1, MAX_TERMS))
-        self._parts  # noqa: B018
 
-    @cached_property
-    def _parts(self) -> tuple[Any, float, float, float]:
-        from ldt.models.heavy_terms import term_of
+def heavy_sum(model: Sum, side: str = "upper") -> HeavySum | None:
+    """The sum as n heavy terms of one continuous law, its heavy side the one asked for if both are; None for other sums.
 
-        return term_of(self.law)
+    >>> from scipy import stats
+    >>> from ldt import IidSum
+    >>> heavy_sum(IidSum(stats.pareto(2.0, loc=1.0, scale=3.0), 5)).shift, heavy_sum(IidSum(stats.norm(), 5))
+    (20.0, None)
+    """
+    from ldt.models.heavy_terms import term_of
+    from ldt.models.law_quadrature import DensityLaw
+    from ldt.models.laws import Affine
 
-    @property
-    def term(self) -> Any:
-        """The standard term Y (ldt.models.heavy_terms.Term)."""
-        return self._parts[0]
+    if len(model.parts) != 1:
+        return None
+    law, n = model.parts[0]
+    base, weight, loc = (law.base, law.weight, law.shift) if isinstance(law, Affine) else (law, 1.0, 0.0)
+    if not isinstance(base, DensityLaw) or base.tail_class == "light":
+        return None
+    asked = "upper" if (side == "upper") == (weight > 0.0) else "lower"
+    upper = (asked == "upper") != base.light(asked)  # the side asked for, or the other where that one is light
+    term, shift, factor, sign = term_of(base.dist, base.shapes, upper)
+    sign = math.copysign(sign, sign * weight)
+    shift = sign * (model._constant + n * loc) + n * abs(weight) * shift
+    return HeavySum(term, n, shift, abs(weight) * factor, sign, model.name)
 
-    @property
-    def shift(self) -> float:
-        """S = sign (shift + factor sum Y)."""
-        return self.n * self._parts[1]
 
-    @property
-    def factor(self) -> float:
-        """S = sign (shift + factor sum Y)."""
-        return self._parts[2]
-
-    @property
-    def sign(self) -> float:
-        """-1 where the heavy tail is the lower one."""
-        return self._parts[3]
-
-    @property
-    def mean(self) -> float:
-        """E S (inf or NaN where there is none)."""
-        return float(self.sign * (self.shift + self.factor * self.n * self.term.mean))
-
-    @property
-    def variance(self) -> float:
-        """Var S (inf where it is infinite)."""
-        return float(self.factor**2 * self.n * self.term.var)
-
-    def cgf(self, s: Any) -> Any:
-        """NoTiltError: it is infinite on the heavy side."""
-        from ldt.models.cubic import NO_TILT
-
-        raise NoTiltError(NO_TILT.format(what="cgf").replace("s A", "s S"))
-
-    def rvs(self, size: int = 1, *, rng: Any = None) -> Any:
-        """Draws of S, shape (size,)."""
-        return draws(self, size, rng)
-
-    @property
-    def name(self) -> str:
-        """One line."""
-        return f"sum of n = {self.n} terms {self.law_name}"
-
-    @property
-    def law_name(self) -> str:
-        """The law with its parameters."""
-        values = [*(f"{v:g}" for v in self.law.args), *(f"{k}={v:g}" for k, v in self.law.kwds.items())]
-        return f"{self.law.dist.name}({', '.join(values)})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The model as strict JSON types."""
-        return {"kind": self.kind, "law": self.law_name, "n": self.n}
+def as_heavy(model: Any, method: str, side: str = "upper") -> Any:
+    """What the methods without a tilt work on; MethodError with the reason for sums that are not of one heavy law."""
+    if model.kind == "heavy":
+        return model
+    found = model.heavy(side)
+    if found is not None:
+        return found
+    if model.light("upper") and model.light("lower"):
+        raise MethodError(f"method: {method!r} is for heavy tails, and this sum has a tilt; use method='exact' or 'importance'")
+    raise MethodError(f"method: {method!r} needs equal terms of one continuous heavy-tailed law; use method='montecarlo'")
 
 
 def sums(term: Any, n: int, size: int, random: Any) -> Any:

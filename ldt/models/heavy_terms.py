@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from ldt.errors import ModelError
 from ldt.models.heavy import PositiveLaw, StudentLaw
 from ldt.numerics.complexes import expm1, log1p
 from ldt.numerics.special import log_ndtr_array
@@ -35,7 +35,8 @@ Log = Callable[[Any], Any]
 class Term:
     """A standardised heavy-tailed variable: real, vectorised functions; ``isf`` maps log q to the x with P(X > x) = q.
 
-    ``support``: the lower end; ``mean`` (inf where it is infinite) and ``var``; ``law``: its transform on the cut, or None.
+    ``support``: the lower end; ``mean`` (inf where it is infinite) and ``var``; ``law``: its transform on the cut, or None; ``recipe``: the
+    arguments of ``made``.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Term:
     mean: float
     var: float
     law: Any = None
+    recipe: tuple[Any, ...] = ()
+
+    def __reduce__(self) -> Any:
+        """Shipped to other processes as what it is made with."""
+        return made, self.recipe
 
     @property
     def symmetric(self) -> bool:
@@ -195,21 +201,21 @@ def _expm1(x: Any) -> Any:
     return expm1(x) if np.iscomplexobj(x) else np.expm1(x)
 
 
-#: SciPy's name -> (term, shift, factor, sign) from the shapes: X = sign (shift + factor Y), Y the term.
-TABLE: dict[str, Callable[..., tuple[Term, float, float, float]]] = {
-    "lomax": lambda c: (lomax(c), 0.0, 1.0, 1.0),
-    "pareto": lambda b: (lomax(b), 1.0, 1.0, 1.0),
-    "genpareto": lambda c: (lomax(1.0 / c), 0.0, 1.0 / c, 1.0),
-    "weibull_min": lambda c: (weibull(c), 0.0, 1.0, 1.0),
-    "weibull_max": lambda c: (weibull(c), 0.0, 1.0, -1.0),
-    "lognorm": lambda s: (lognorm(s), 0.0, 1.0, 1.0),
-    "gibrat": lambda: (lognorm(1.0), 0.0, 1.0, 1.0),
-    "levy": lambda: (levy(), 0.0, 1.0, 1.0),
-    "levy_l": lambda: (levy(), 0.0, 1.0, -1.0),
-    "burr12": lambda c, d: (burr(c, d), 0.0, 1.0, 1.0),
-    "fisk": lambda c: (burr(c, 1.0), 0.0, 1.0, 1.0),
-    "t": lambda df: (student(df), 0.0, 1.0, 1.0),
-    "cauchy": lambda: (student(1.0), 0.0, 1.0, 1.0),
+#: SciPy's name -> (recipe of the term, shift, factor, sign) from the shapes: X = sign (shift + factor Y), Y the term.
+TABLE: dict[str, Callable[..., tuple[tuple[Any, ...], float, float, float]]] = {
+    "lomax": lambda c: (("lomax", c), 0.0, 1.0, 1.0),
+    "pareto": lambda b: (("lomax", b), 1.0, 1.0, 1.0),
+    "genpareto": lambda c: (("lomax", 1.0 / c), 0.0, 1.0 / c, 1.0),
+    "weibull_min": lambda c: (("weibull", c), 0.0, 1.0, 1.0),
+    "weibull_max": lambda c: (("weibull", c), 0.0, 1.0, -1.0),
+    "lognorm": lambda s: (("lognorm", s), 0.0, 1.0, 1.0),
+    "gibrat": lambda: (("lognorm", 1.0), 0.0, 1.0, 1.0),
+    "levy": lambda: (("levy",), 0.0, 1.0, 1.0),
+    "levy_l": lambda: (("levy",), 0.0, 1.0, -1.0),
+    "burr12": lambda c, d: (("burr", c, d), 0.0, 1.0, 1.0),
+    "fisk": lambda c: (("burr", c, 1.0), 0.0, 1.0, 1.0),
+    "t": lambda df: (("student", df), 0.0, 1.0, 1.0),
+    "cauchy": lambda: (("student", 1.0), 0.0, 1.0, 1.0),
 }
 #: Where a law of the table is not what the cut needs: a tilt exists, or a pole comes in the way.
 LIMITS: dict[str, Callable[..., bool]] = {
@@ -221,35 +227,37 @@ LIMITS: dict[str, Callable[..., bool]] = {
 }
 
 
-def term_of(law: Any) -> tuple[Term, float, float, float]:
-    """(term, shift, factor, sign) of a frozen continuous SciPy law: X = sign (shift + factor Y); ModelError for anything else."""
-    dist = getattr(law, "dist", None)
-    if dist is None or not hasattr(dist, "_parse_args") or not hasattr(law, "kwds") or not hasattr(law, "logpdf"):
-        raise ModelError(f"law: must be a frozen continuous scipy.stats law, got {type(law).__name__}")
-    shapes, loc, scale = dist._parse_args(*law.args, **law.kwds)
-    values = [*shapes, loc, scale]
-    if any(np.ndim(v) for v in values) or not all(math.isfinite(float(v)) for v in values):
-        raise ModelError(f"law: the parameters of {dist.name} must be finite numbers, got {values}")
-    shapes, loc, scale = tuple(float(v) for v in shapes), float(loc), float(scale)
-    if not (scale > 0.0 and bool(np.all(dist._argcheck(*shapes)))):
-        raise ModelError(f"law: {dist.name} does not allow the parameters {values}")
+@cache
+def made(kind: str, *args: Any) -> Term:
+    """The term of a recipe."""
+    makers: dict[str, Callable[..., Term]] = {
+        "lomax": lomax, "weibull": weibull, "lognorm": lognorm, "levy": levy, "burr": burr, "student": student, "cube": cube,
+        "other": other,
+    }  # fmt: skip
+    return replace(makers[kind](*args), recipe=(kind, *args))
+
+
+def term_of(dist: Any, shapes: tuple[float, ...], upper: bool) -> tuple[Term, float, float, float]:
+    """(term, shift, factor, sign) of a SciPy law in standard units with a heavy tail: X = sign (shift + factor Y).  Outside the table the
+    term is made of SciPy's own functions, turned over if it is the lower tail that is asked for (``upper`` False)."""
     allowed = LIMITS.get(dist.name)
     if dist.name in TABLE and (allowed is None or allowed(*shapes)):
-        term, shift, factor, sign = TABLE[dist.name](*shapes)
-        return term, sign * loc + scale * shift, scale * factor, sign
-    other = _from_scipy(dist, shapes)
-    near, far = (float(x) for x in np.asarray(dist.isf(np.array([1e-6, 1e-250]), *shapes)))
-    with np.errstate(all="ignore"):
-        heavy = math.isfinite(far) and other.hazard(far) < 0.85 * other.hazard(near)
-    if not heavy:
-        raise ModelError(f"law: the upper tail of {other.name} is not heavy (its hazard rate does not fall), so a tilt exists")
-    return other, loc, scale, 1.0
+        recipe, shift, factor, sign = TABLE[dist.name](*shapes)
+        return made(*recipe), shift, factor, sign
+    return made("other", dist, shapes, upper), 0.0, 1.0, 1.0 if upper else -1.0
 
 
-def _from_scipy(dist: Any, shapes: tuple[float, ...]) -> Term:
-    low = float(dist.support(*shapes)[0])
+def other(dist: Any, shapes: tuple[float, ...], upper: bool) -> Term:
+    """X of any SciPy law, or -X, by SciPy's own functions: no transform."""
+    ends = [float(v) for v in dist.support(*shapes)]
     mean, var = (float(v) for v in dist.stats(*shapes, moments="mv"))
+    name = f"{dist.name}({', '.join(f'{v:g}' for v in shapes)})"
+    if upper:
+        return Term(
+            name, lambda x: dist.logsf(x, *shapes), lambda x: dist.logpdf(x, *shapes), lambda q: dist.isf(np.exp(q), *shapes),
+            lambda size, random: dist.rvs(*shapes, size=size, random_state=random), ends[0], mean, var,
+        )  # fmt: skip
     return Term(
-        f"{dist.name}({', '.join(f'{v:g}' for v in shapes)})", lambda x: dist.logsf(x, *shapes), lambda x: dist.logpdf(x, *shapes),
-        lambda q: dist.isf(np.exp(q), *shapes), lambda size, random: dist.rvs(*shapes, size=size, random_state=random), low, mean, var,
+        f"-{name}", lambda x: dist.logcdf(-x, *shapes), lambda x: dist.logpdf(-x, *shapes), lambda q: -dist.ppf(np.exp(q), *shapes),
+        lambda size, random: -dist.rvs(*shapes, size=size, random_state=random), -ends[1], -mean, var,
     )  # fmt: skip

@@ -13,13 +13,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ldt.errors import ModelError, NoTiltError
 from ldt.models.law_atoms import common_span
 from ldt.models.laws import INF, Affine, Constant, Law, Range
+
+if TYPE_CHECKING:
+    from ldt.models.heavy_sum import HeavySum
 
 Part = tuple[Law, int]
 EPS = 2.0**-52
@@ -151,16 +154,30 @@ class Sum:
         k0, k1, k2, k3, k4 = (math.fsum(n * k[i] for n, k in found) for i in range(5))
         return k0, k1 + self._constant, k2, k3, k4
 
+    def heavy(self, side: str = "upper") -> HeavySum | None:
+        """The sum as n terms of one heavy-tailed law (ldt.models.heavy_sum), or None."""
+        from ldt.models.heavy_sum import heavy_sum
+
+        return heavy_sum(self, side)
+
     def check_light(self, side: str) -> None:
         """NoTiltError, with the reason and what to use, where E exp(sS) is infinite for every s of the needed sign."""
         if self.light(side):
             return
         heavy = sorted({law.name for law, _ in self.parts if not law.light(side)})
         sign = ">" if side == "upper" else "<"
+        one = self.heavy(side)
+        use = "'montecarlo'" if one is None else "'conditional' or 'bigjump'"
+        if one is not None and one.term.law is not None:
+            use = f"'exact' (the transform on its cut), {use}"
         raise NoTiltError(
             f"law: E exp(sX) of {', '.join(heavy[:3])} is infinite for every s {sign} 0 (heavy {side} tail): there is no tilt and no "
-            "saddle point; use ldt.HeavySum(law, n), whose 'exact' needs none, or method='montecarlo'"
+            f"saddle point; use method={use}"
         )
+
+    def rebuilt(self, parts: list[Part]) -> Sum:
+        """The sum of other parts with the same constant."""
+        return Sum([*parts, (Constant(self._constant), 1)], self.name)
 
     def caution(self, level: float) -> str:
         """Why the model is not to be trusted at this level; '' where it is."""

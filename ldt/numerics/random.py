@@ -11,7 +11,7 @@ from ldt.errors import ModelError
 
 
 def entropy_of(rng: Any) -> int:
-    """The integer entropy behind ``rng`` (None: fresh; int; SeedSequence; Generator: one draw from it)."""
+    """The integer entropy behind ``rng`` (None: fresh; int; SeedSequence; Generator or RandomState: one draw from it)."""
     if rng is None:
         return secrets.randbits(63)
     if isinstance(rng, (bool, float, str)):
@@ -20,6 +20,8 @@ def entropy_of(rng: Any) -> int:
         return int(rng.generate_state(1, np.uint64)[0]) >> 1
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(0, 2**63 - 1))
+    if isinstance(rng, np.random.RandomState):
+        return int(rng.randint(0, 2**63 - 1, dtype=np.int64))
     try:
         value = int(rng)
     except (TypeError, ValueError):
@@ -37,3 +39,10 @@ def block_generator(entropy: int, *block: int) -> np.random.Generator:
 def generator(rng: Any) -> np.random.Generator:
     """A generator for one use: ``rng`` itself if it is one."""
     return rng if isinstance(rng, np.random.Generator) else block_generator(entropy_of(rng))
+
+
+def one_of(random_state: Any, rng: Any) -> Any:
+    """``rng`` under either of the two names that SciPy gives it."""
+    if random_state is not None and rng is not None:
+        raise ModelError("random_state: give rng or random_state, which are one thing under two names, not both")
+    return rng if random_state is None else random_state

@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class LogSums:
-    """``n`` weights: sums of their ``first`` and ``second`` powers and the ``largest``, scaled by exp(-top) (its power).
+    """``n`` weights: sums of their ``first``, ``second`` and ``third`` powers and the ``largest``, scaled by exp(-top) (its power).
 
     >>> both = LogSums.of(np.log([1.0, 2.0])) + LogSums.of(np.log([3.0]))
     >>> both.n, round(math.exp(both.log_mean()), 12), round(both.relative_variance(), 12)
@@ -23,6 +23,7 @@ class LogSums:
     first: float = 0.0
     second: float = 0.0
     largest: float = 0.0
+    third: float = 0.0
 
     @classmethod
     def of(cls, logs: Any) -> LogSums:
@@ -33,7 +34,8 @@ class LogSums:
         if top == -math.inf:
             return cls(len(logs))
         scaled = np.exp(logs - top)
-        return cls(len(logs), top, float(np.sum(scaled)), float(np.sum(scaled * scaled)), float(np.max(scaled)))
+        square = scaled * scaled
+        return cls(len(logs), top, float(np.sum(scaled)), float(np.sum(square)), float(np.max(scaled)), float(np.sum(square * scaled)))
 
     def __add__(self, other: LogSums) -> LogSums:
         top = max(self.top, other.top)
@@ -42,7 +44,7 @@ class LogSums:
         a, b = math.exp(self.top - top), math.exp(other.top - top)
         return LogSums(
             self.n + other.n, top, self.first * a + other.first * b, self.second * a * a + other.second * b * b,
-            max(self.largest * a, other.largest * b),
+            max(self.largest * a, other.largest * b), self.third * a**3 + other.third * b**3,
         )  # fmt: skip
 
     def log_mean(self) -> float:
@@ -53,3 +55,10 @@ class LogSums:
         """Var W / (E W)^2 per sample."""
         mean = self.first / self.n if self.n else 0.0
         return max(self.second / self.n / mean**2 - 1.0, 0.0) * self.n / max(self.n - 1, 1) if mean > 0.0 else math.inf
+
+    def skewness(self) -> float:
+        """Of the weights; 0 where they do not vary."""
+        if not (self.first > 0.0 and self.relative_variance() > 1e-14):
+            return 0.0
+        m1, m2, m3 = self.first / self.n, self.second / self.n, self.third / self.n
+        return float((m3 - 3.0 * m1 * m2 + 2.0 * m1**3) / (m2 - m1 * m1) ** 1.5)

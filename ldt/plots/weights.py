@@ -65,8 +65,8 @@ def plot_largest(sample: Any, ax: Any = None, *, bins: int = 30) -> Any:
 
     Parameters
     ----------
-    sample : HeavySample
-        From ``ldt.sample_given`` of a CubicSum or HeavySum.
+    sample : SumSample
+        From ``ldt.sample_given`` of a sum.
     ax : matplotlib Axes, optional
     bins : int
         Of the histogram; fewer where few draws count.

@@ -2,7 +2,8 @@ r"""Conditional Monte Carlo for sums of heavy-tailed terms (Asmussen & Kroese, A
 
 By exchangeability the last term may be called the largest, and integrating it out exactly,
 
-    P(S_n > t) = n E G(max(M, t - S)),      S = X_1 + ... + X_(n-1),  M = max(X_1, ..., X_(n-1)),  G(x) = P(X > x).
+    P(S_n > t) = n E G(max(M, t - S)),      S = X_1 + ... + X_(n-1),  M = max(X_1, ..., X_(n-1)),  G(x) = P(X > x),
+    p(t) = n E[f(t - S); t - S > M].
 
 It is unbiased for every law.  Its relative error is bounded for regularly varying tails, and it deceives wherever the event needs
 the bulk S to help: the weight grows as exp(lam S) with lam the hazard rate at the jump that is left, so its logarithm has standard
@@ -19,15 +20,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ldt.errors import ModelError
-from ldt.models.heavy_sum import MAX_DRAWS, PIECE, bulk_scale, heavy_side
+from ldt.models.heavy_sum import MAX_DRAWS, PIECE, as_heavy, bulk_scale, heavy_side, standard
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.numerics.workers import mapper, sample_count
-from ldt.results import Cost
+from ldt.numerics.sums import LogSums
+from ldt.tails.montecarlo import SAMPLES, counted
 
 SKEW = 0.1
 SHARE = 0.02
@@ -62,56 +63,76 @@ def help_of_bulk(term: Any, n: int, t: float) -> tuple[float, float]:
 
 
 def run(
-    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = 100_000, rng: Any = None, workers: Any = 1
-) -> dict[str, Any]:
-    """Estimate log P(S >= level): a dict of TailResult fields with the verdict."""
-    term, n, size = model.term, model.n, sample_count(samples)
-    t = heavy_side(model, level, side, "conditional")
-    if size * n > MAX_DRAWS:
-        raise ModelError(f"samples: {size} samples of {n:.3g} terms are too many; at most {MAX_DRAWS // n} here")
+    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = None, target_error: Any = None, rng: Any = None,
+    workers: Any = 1, progress: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Estimate log P(S >= level), or log p(level), from 100,000 draws or ``samples``: a dict of TailResult fields with the verdict."""
+    one = as_heavy(model, "conditional", side)
+    term, n = one.term, one.n
+    t = float(standard(one, level, "upper")[0]) if density else heavy_side(one, level, side, "conditional")
+    if density and t < 0.0 and term.symmetric:
+        t = -t
     entropy = entropy_of(rng)
-    block = max(1, min(65_536, PIECE // n))
-    tasks = [(b, min(block, size - b * block)) for b in range(-(-size // block))]
-
-    def one(task: tuple[int, int]) -> Any:
-        return log_weights(term, n, t, task[1], block_generator(entropy, task[0]))
-
-    run_map, close = mapper(workers)
-    try:
-        logs = np.concatenate(list(run_map(one, tasks)))
-    finally:
-        close()
-    top = float(np.max(logs))
-    weights = np.exp(logs - top)
-    mean, sd = float(np.mean(weights)), float(np.std(weights, ddof=1)) if size > 1 else math.inf
     sigma, share = help_of_bulk(term, n, t)
     growth = math.exp(min(sigma * sigma, 300.0))
-    predicted = (growth + 2.0) * math.sqrt(max(growth - 1.0, 0.0) / size)
-    measured = float(np.mean(((weights - mean) / sd) ** 3)) / math.sqrt(size) if sd > 0.0 else 0.0
-    largest = float(np.max(weights)) / (mean * size)
-    reasons = []
-    if share > 0.5 and n > 1:
-        reasons.append("the sum reaches the level by many small terms, or half of it does")
-    elif predicted > SKEW:
-        reasons.append(f"the bulk must help by {sigma:.2g} standard deviations, which {size} draws do not cover")
-    if measured > SKEW or largest > SHARE:
-        reasons.append(f"a few draws carry the estimate (the largest has {100 * largest:.1f} % of it)")
-    found: dict[str, Any] = {
-        "logp": min(top + math.log(mean), 0.0), "error": sd / mean / math.sqrt(size) + 2.0**-52, "error_kind": "stderr", "seed": entropy,
-        "cost": Cost(samples=size), "detail": ConditionalDetail(sigma, predicted, measured, largest, tuple(reasons)),
-    }  # fmt: skip
-    if reasons:
-        advice = f"not to be trusted: {'; '.join(reasons)}; the standard error does not see it. Use method='exact'"
-        found |= {"status": "warning", "advice": advice if term.law is not None else advice.replace("Use method='exact'", "Draw more")}
-    return found
+
+    def answer(sums: LogSums, size: int) -> dict[str, Any]:
+        if sums.first == 0.0:
+            none = "every weight is 0: the level is below the largest terms"
+            return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": none}
+        logp, error = sums.log_mean(), math.sqrt(sums.relative_variance() / size) + 2.0**-52
+        predicted = (growth + 2.0) * math.sqrt(max(growth - 1.0, 0.0) / size)
+        measured, largest = sums.skewness() / math.sqrt(size), sums.largest / sums.first
+        reasons = []
+        if share > 0.5 and n > 1:
+            reasons.append("the sum reaches the level by many small terms, or half of it does")
+        elif predicted > SKEW:
+            reasons.append(f"the bulk must help by {sigma:.2g} standard deviations, which {size} draws do not cover")
+        if measured > SKEW or largest > SHARE:
+            reasons.append(f"a few draws carry the estimate (the largest has {100 * largest:.1f} % of it)")
+        found: dict[str, Any] = {
+            "logp": logp if density else min(logp, 0.0), "error": error,
+            "detail": ConditionalDetail(sigma, predicted, measured, largest, tuple(reasons)),
+        }  # fmt: skip
+        if reasons:
+            better = "Use method='exact'" if term.law is not None else "Draw more"
+            advice = f"not to be trusted: {'; '.join(reasons)}; the standard error does not see it. {better}"
+            found |= {"status": "warning", "advice": advice}
+        return found
+
+    found = counted(
+        partial(block_sums, what=_Block(one, t, density, entropy)), LogSums(), answer, samples=samples, target_error=target_error,
+        default=SAMPLES, most=MAX_DRAWS // n, what=f"{n:.3g} terms", block=max(1, min(65_536, PIECE // n)), workers=workers,
+        progress=progress,
+    )  # fmt: skip
+    return {"seed": entropy, **found}
 
 
-def log_weights(term: Any, n: int, t: float, size: int, random: np.random.Generator) -> Any:
-    """log of n G(max(M, t - S)) for ``size`` draws."""
+@dataclass(frozen=True)
+class _Block:
+    """What it takes to draw weights: shipped with every block."""
+
+    model: Any
+    t: float
+    density: bool
+    entropy: int
+
+
+def block_sums(task: tuple[int, int], *, what: _Block) -> LogSums:
+    """The sums of the weights of one block."""
+    b, size = task
+    logs = log_weights(what.model.term, what.model.n, what.t, size, block_generator(what.entropy, b), what.density)
+    return LogSums.of(logs - math.log(what.model.factor) if what.density else logs)
+
+
+def log_weights(term: Any, n: int, t: float, size: int, random: np.random.Generator, density: bool = False) -> Any:
+    """log of n G(max(M, t - S)) for ``size`` draws; for the density, of n f(t - S) where t - S > M."""
     total, largest = np.zeros(size), np.full(size, -math.inf)
     piece = max(1, PIECE // size)
     for first in range(0, n - 1, piece):
         x = term.rvs((size, min(piece, n - 1 - first)), random)
         total += np.sum(x, axis=1)
         largest = np.maximum(largest, np.max(x, axis=1))
+    if density:
+        return np.where(t - total > largest, math.log(n) + term.log_pdf(t - total), -math.inf)
     return math.log(n) + term.log_sf(np.maximum(largest, t - total))

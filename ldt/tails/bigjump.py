@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ldt.errors import MethodError
-from ldt.models.heavy_sum import bulk_scale, heavy_side
+from ldt.models.heavy_sum import as_heavy, bulk_scale, heavy_side
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class JumpDetail:
 
 def run(model: Any, level: float, *, density: bool, side: str) -> dict[str, Any]:
     """log of the asymptote at ``level``: a dict of TailResult fields."""
+    model = as_heavy(model, "bigjump", side)
     term, n = model.term, model.n
     t = _at(model, level) if density else heavy_side(model, level, side, "bigjump")
     jump = t - (n - 1) * (term.mean if math.isfinite(term.mean) else 0.0)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,11 +64,14 @@ class CutLaw(Protocol):
 
 @dataclass(frozen=True)
 class CutDetail:
-    """``jump``: share of the cut in P; ``turn``: s_1; ``cancellation``: sum of moduli over P."""
+    """``jump``: share of the cut in P; ``turn``: s_1; ``cancellation``: sum of moduli over P; ``nodes`` in all."""
 
     jump: float
     turn: float
     cancellation: float
+    nodes: int = 0
+    path: str = "cut"
+    certain: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def log_lower(law: CutLaw, n: int, t: float, density: bool = False) -> tuple[flo
 def _twice(evaluate: Any, law: CutLaw, n: int, t: float, density: bool) -> tuple[float, float, int, CutDetail]:
     one, two = (evaluate(x, n, t, density, *v) for x, v in zip((law, law.varied()), VARIATIONS, strict=True))
     error = 2.0 * abs(one.log - two.log) + max(one.noise, two.noise) + 2.0 * EPS * (1.0 + abs(one.log))
-    return one.log, error, one.nodes + two.nodes, one.detail
+    nodes = one.nodes + two.nodes
+    return one.log, error, nodes, replace(one.detail, nodes=nodes)
 
 
 def _log_sine(log_angle: Any) -> Any:

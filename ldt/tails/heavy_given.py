@@ -21,56 +21,22 @@ self-normalised means are consistent.  Every k up to 40 has a chance; more are l
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from ldt.errors import ConvergenceError, ModelError
-from ldt.models.heavy_sum import heavy_side
+from ldt.errors import ConvergenceError
+from ldt.models.heavy_sum import heavy_side, standard
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.results import Drawn
+from ldt.tails.sum_given import EFFORT, PATIENCE, SumSample, checked_size
 
-MAX_CELLS = 50_000_000
-#: Numbers that are drawn before the acceptance is judged, and that exact draws may take in all.
-PATIENCE = 4_000_000
-EFFORT = 300_000_000
 PILOT = 400
 CELLS = 1500
 
 
-@dataclass(frozen=True)
-class HeavySample(Drawn):
-    """``size`` draws given the event.
-
-    ``x`` (size, n): the terms in their own units (cubes: a^3); ``S`` (size,): the sum in the model's units; ``largest`` (size,): the
-    largest term's share of the sum of terms; ``weights`` (size,), sum 1: all equal if ``exact``, else 0 for draws that miss the event;
-    ``effective`` = 1/sum w^2; ``log_p`` and ``log_p_error`` (one standard error): what weighted draws say of log P, else NaN.
-    """
-
-    picture: ClassVar[str] = "ldt.plots.weights:plot_largest"
-
-    x: Any
-    S: Any
-    largest: Any
-    weights: Any
-    exact: bool
-    effective: float
-    log_p: float
-    log_p_error: float
-    route: str
-    seed: int
-    model: Any
-    level: float
-
-    @property
-    def largest_share(self) -> float:
-        """Mean share of the largest term in the sum, given the event."""
-        return float(np.sum(self.weights * self.largest))
-
-
-def sample(model: Any, level: float, size: int, *, rng: Any = None, side: str = "upper") -> HeavySample:
-    """``size`` draws of the terms given S >= level (S <= level for ``side='lower'``), on the side of the large jumps.
+def sample(model: Any, one: Any, level: float, size: int, *, rng: Any = None, side: str = "upper") -> SumSample:
+    """``size`` draws of the terms given S >= level (S <= level for ``side='lower'``), on the side of the large jumps; ``one`` is the
+    HeavySum of the model (or the CubicSum itself).
 
     Raises
     ------
@@ -79,29 +45,25 @@ def sample(model: Any, level: float, size: int, *, rng: Any = None, side: str = 
     ConvergenceError
         Where weighted draws are worth fewer than 10 of them.
     """
-    n, term = model.n, model.term
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 1 <= size <= 10**7:
-        raise ModelError(f"size: must be an integer from 1 to 1e7, got {size!r}")
-    if size * n > MAX_CELLS:
-        raise ModelError(f"size: {size} draws of {n:.3g} terms are too many; at most {MAX_CELLS // n}")
-    t = heavy_side(model, level, side, "sample_given")
+    n, term = one.n, one.term
+    size = checked_size(size, n)
+    t = heavy_side(one, level, side, "sample_given")
     entropy = entropy_of(rng)
     random = block_generator(entropy, 0)
-    found = _rejected(term, n, t, int(size), random)
+    found = _rejected(term, n, t, size, random)
     if found is None:
-        found = _weighted(term, n, t, int(size), random)
+        found = _weighted(term, n, t, size, random)
     y, weights, exact, log_p, error, route = found
     total = np.sum(y, axis=1)
-    turned = side == "lower" and term.symmetric and model.sign > 0.0
-    sign = -1.0 if turned else 1.0
+    turned = term.symmetric and standard(one, level, side)[1] == "lower"
+    sign = -one.sign if turned else one.sign
     effective = 1.0 / float(np.sum(weights**2))
     if not exact and effective < min(10.0, 0.5 * size):
         raise ConvergenceError(f"level: the {size} weighted draws are worth {effective:.2g}; ask for more draws")
-    sign *= model.sign
-    unit = 1.0 if term.name == "cube" else model.factor
-    return HeavySample(
-        sign * (model.shift / n + unit * y), sign * (model.shift + model.factor * total), np.max(y, axis=1) / total, weights, exact,
-        effective, log_p, error, route, entropy, model, level,
+    unit = 1.0 if term.name == "cube" else one.factor
+    return SumSample(
+        one.sign * one.shift / n + sign * unit * y, one.sign * one.shift + sign * one.factor * total, np.max(y, axis=1) / total, weights,
+        exact, effective, log_p, error, route, entropy, model, level,
     )  # fmt: skip
 
 

@@ -1,41 +1,53 @@
-"""Plain Monte Carlo of sums without a tilt: hits are counted; the interval is the exact binomial one."""
+"""Plain Monte Carlo of the sum of cubes: hits are counted; for the density, one term is integrated out: p(t) = E f(t - S_(n-1))."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ldt.errors import ModelError
 from ldt.models.heavy_sum import MAX_DRAWS, PIECE, standard, sums
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.numerics.workers import mapper, sample_count
-from ldt.results import Cost
-from ldt.tails.montecarlo import proportion
+from ldt.numerics.sums import LogSums
+from ldt.tails.montecarlo import SAMPLES, counted, mean_weight, proportion
 
 
 def run(
-    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = 100_000, rng: Any = None, workers: Any = 1
-) -> dict[str, Any]:
-    """Estimate log P(S >= level) or log P(S <= level): a dict of TailResult fields."""
-    size = sample_count(samples)
-    t, side = standard(model, level, side)
-    if size * model.n > MAX_DRAWS:
-        raise ModelError(f"samples: {size} samples of {model.n:.3g} terms are too many; at most {MAX_DRAWS // model.n} here")
+    model: Any, level: float, *, density: bool = False, side: str = "upper", samples: Any = None, target_error: Any = None, rng: Any = None,
+    workers: Any = 1, progress: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Estimate log P(A >= level), log P(A <= level) or log p(level) from 100,000 draws or ``samples``: a dict of TailResult fields."""
     entropy = entropy_of(rng)
-    block = max(1, min(65_536, PIECE // model.n))
-    tasks = [(b, min(block, size - b * block)) for b in range(-(-size // block))]
+    what = _Block(model, *standard(model, level, side), density, entropy)
+    found = counted(
+        partial(block_hits, what=what), LogSums() if density else 0, mean_weight if density else proportion, samples=samples,
+        target_error=target_error, default=SAMPLES, most=MAX_DRAWS // model.n, what=f"{model.n:.3g} terms",
+        block=max(1, min(65_536, PIECE // model.n)), workers=workers, progress=progress,
+    )  # fmt: skip
+    found["advice"] = found.get("advice", "").replace("'importance'", "'conditional'")
+    return {"seed": entropy, **found}
 
-    def one(task: tuple[int, int]) -> int:
-        total = sums(model.term, model.n, task[1], block_generator(entropy, task[0]))
-        return int(np.count_nonzero(total >= t if side == "upper" else total <= t))
 
-    run_map, close = mapper(workers)
-    try:
-        hits = sum(run_map(one, tasks))
-    finally:
-        close()
-    found = {"seed": entropy, "error_kind": "stderr", "cost": Cost(samples=size), **proportion(hits, size)}
-    if found.get("advice"):
-        found["advice"] = found["advice"].replace("'importance'", "'conditional'")
-    return found
+@dataclass(frozen=True)
+class _Block:
+    """What it takes to draw from the sum: shipped with every block."""
+
+    model: Any
+    t: float
+    side: str
+    density: bool
+    entropy: int
+
+
+def block_hits(task: tuple[int, int], *, what: _Block) -> int | LogSums:
+    """Hits among the draws of one block, or for the density the sums of their weights."""
+    b, size = task
+    random = block_generator(what.entropy, b)
+    term, n = what.model.term, what.model.n
+    if what.density:
+        return LogSums.of(term.log_pdf(what.t - sums(term, n - 1, size, random)) - math.log(what.model.factor))
+    total = sums(term, n, size, random)
+    return int(np.count_nonzero(total >= what.t if what.side == "upper" else total <= what.t))

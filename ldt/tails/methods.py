@@ -20,7 +20,6 @@ from ldt.results import Plan
 
 SAMPLING = ("samples", "target_error", "rng", "workers", "progress")
 REPLICATES = ("replicates", "particles", "moves", "target_error", "rng", "workers", "progress")
-DRAWS = ("samples", "rng", "workers")
 
 
 @dataclass(frozen=True)
@@ -70,20 +69,22 @@ FAMILIES: dict[str, Family] = {
         {
             "exact": Method("ldt.tails.sum_exact:run"),
             "saddlepoint": Method("ldt.tails.sum_saddlepoint:run"),
-            "importance": Method("ldt.tails.sum_sampling:importance", SAMPLING, density=False),
-            "montecarlo": Method("ldt.tails.sum_sampling:montecarlo", SAMPLING, density=False),
+            "importance": Method("ldt.tails.sum_sampling:importance", SAMPLING),
+            "montecarlo": Method("ldt.tails.sum_sampling:montecarlo", SAMPLING),
+            "conditional": Method("ldt.tails.asmussen_kroese:run", SAMPLING),
+            "bigjump": Method("ldt.tails.bigjump:run"),
         },
         plan="ldt.tails.sum_choose:choose",
     ),
     "heavy": Family(
         {
             "exact": Method("ldt.tails.heavy_exact:run"),
-            "conditional": Method("ldt.tails.asmussen_kroese:run", DRAWS, density=False),
+            "conditional": Method("ldt.tails.asmussen_kroese:run", SAMPLING),
             "bigjump": Method("ldt.tails.bigjump:run"),
             "transition": Method("ldt.tails.transition:run", density=False),
-            "montecarlo": Method("ldt.tails.heavy_montecarlo:run", DRAWS, density=False),
+            "montecarlo": Method("ldt.tails.heavy_montecarlo:run", SAMPLING),
             "saddlepoint": Method("ldt.tails.heavy_exact:no_tilt"),
-            "importance": Method("ldt.tails.heavy_exact:no_tilt", DRAWS),
+            "importance": Method("ldt.tails.heavy_exact:no_tilt", SAMPLING),
         },
         plan="ldt.tails.heavy_plan:choose",
     ),

@@ -86,8 +86,9 @@ def montecarlo(
     """
     entropy = entropy_of(rng)
     found = counted(
-        partial(block_hits, what=_Block(model, level, density, entropy)), LogSums() if density else 0, _mean if density else proportion,
-        samples=samples, target_error=target_error, default=SAMPLES, most=MAX_NEURONS // model.width, what=f"{model.width:.3g} neurons",
+        partial(block_hits, what=_Block(model, level, density, entropy)), LogSums() if density else 0,
+        mean_weight if density else proportion, samples=samples, target_error=target_error, default=SAMPLES,
+        most=MAX_NEURONS // model.width, what=f"{model.width:.3g} neurons",
         block=max(1, min(65_536, BLOCK_NEURONS // model.width)), workers=workers, progress=progress,
     )  # fmt: skip
     return {"seed": entropy, **found}
@@ -146,7 +147,8 @@ def _wanted(error: float, drawn: int, target: float, cap: int) -> int:
     return int(min(cap, 1.05 * drawn * (error / target) ** 2 + 2)) if math.isfinite(error) else cap
 
 
-def _mean(sums: LogSums, _: int) -> dict[str, Any]:
+def mean_weight(sums: LogSums, _: int) -> dict[str, Any]:
+    """TailResult fields of a density from the sums of its weights."""
     logp, error = sums.log_mean(), math.sqrt(sums.relative_variance() / sums.n)
     if logp == -math.inf:
         return {"logp": math.nan, "error": math.inf, "status": "failed", "advice": "every weight is 0; use 'importance' or 'exact'"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ldt.models.heavy_sum import MAX_DRAWS
 from ldt.models.law_quadrature import DensityLaw
 from ldt.models.laws import Affine
 from ldt.models.sums import Sum
@@ -17,9 +18,16 @@ def choose(model: Sum, level: float) -> Plan:
     terms = sum(n for _, n in model.parts)
     loose = model.discrete and model.lattice is None and not model.degenerate
     law = model.parts[0][0] if model.parts else None
+    one = None if upper and lower else model.heavy()
+    known = one is not None and one.term.law is not None
     alone = terms == 1 and isinstance(law.base if isinstance(law, Affine) else law, DensityLaw)
     if alone:
         chosen, reason = "exact", "one term with a density: its own tail integral, heavy tails included"
+    elif known:
+        chosen, reason = "exact", "no tilt exists; the transform on its cut gives every digit at a cost that does not grow with n"
+    elif one is not None:
+        drawn = 1e5 * one.n <= MAX_DRAWS
+        chosen, reason = "conditional" if drawn else "bigjump", "no tilt exists and the transform is not known on its cut"
     elif not (upper or lower):
         chosen, reason = "montecarlo", "no term has an exponential moment on either side (heavy tails): no tilt exists"
     elif loose and terms > 20:
@@ -34,9 +42,13 @@ def choose(model: Sum, level: float) -> Plan:
         side = "upper" if upper else "lower"
         chosen, reason = "exact", f"only the {side} tail is light: it is exact, the other is its complement and exact while not small"
     notes: list[tuple[str, float | None, Any]] = [
-        ("exact", None if loose and terms > 20 else 0.02, "contour inversion of the cgf"),
+        ("exact", None if loose and terms > 20 else 2.0 if known else 0.02,
+         "the transform on its cut, and a ray" if known else "contour inversion of the cgf"),
         ("saddlepoint", 0.003 if upper or lower else None, "Lugannani-Rice; its error falls as 1/n"),
         ("importance", 0.1 if upper or lower else None, "tilted samples; the independent check"),
         ("montecarlo", 0.1, "100000 plain samples: of use where P is above 1e-4 or so"),
-    ]
+        ("conditional", 1e5 * one.n * 3e-8 if one is not None and 1e5 * one.n <= MAX_DRAWS else None,
+         "Asmussen-Kroese: the largest term integrated out; says where not to trust it" if one is not None else "for heavy tails"),
+        ("bigjump", None if one is None else 1e-4, "for heavy tails" if one is None else "one term makes the event; estimates its error"),
+    ]  # fmt: skip
     return Plan(chosen, reason, tuple({"method": m, "seconds": s, "note": note} for m, s, note in notes))

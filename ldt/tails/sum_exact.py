@@ -3,7 +3,8 @@ r"""Exact tails and densities of sums by inversion of the cumulant generating fu
 Which path: on a lattice the periodic line; where K is analytic off the real axis (gamma, chi-squares, Laplace, inverse Gaussian,
 normal, compound Poisson sums of these) the bent one; else the straight one.  Some have a way of their own: few uniform terms (exact
 rational arithmetic) and one term with a density (its own integral), both in ldt.tails.sum_single; sums of discrete and continuous
-parts, and finitely many atoms off any lattice, in ldt.tails.sum_atoms.
+parts, and finitely many atoms off any lattice, in ldt.tails.sum_atoms; heavy-tailed terms whose transform is known on its cut, in
+ldt.tails.heavy_exact.
 
 The tail on x's side of the mean is computed by a saddle of its own sign; if it exceeds 1/2, the other is too, and the complement taken.
 Every number is computed twice, with another crossing, slope or cut-off, and another step.  The error adds twice the change, the
@@ -97,6 +98,11 @@ def sum_exact(model: Sum, x: float, *, density: bool = False, side: str = "upper
     special = uniform(model, x, density, side) or single(model, x, density, side)
     if special is not None:
         return special
+    one = None if model.light("upper") and model.light("lower") else model.heavy(side)
+    if one is not None and one.term.law is not None:
+        from ldt.tails.heavy_exact import heavy_value
+
+        return heavy_value(one, x, density=density, side=side)
     if density:
         return _density(model, x)
     upper, lower = _both(model, x, lambda s: _tail(model, x, s))

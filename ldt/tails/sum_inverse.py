@@ -74,6 +74,18 @@ def _on_lattice(model: Sum, target: float, lower: bool) -> float:
     return offset + span * top
 
 
+def _start(model: Sum, target: float, side: str) -> tuple[float, float]:
+    """A first guess and its scale: the mean and the standard deviation; for a heavy tail, the jump that alone has the probability."""
+    one = None if model.light(side) else model.heavy(side)
+    if one is None:
+        x = model._mean if math.isfinite(model._mean) else next((e for e in model.support if math.isfinite(e)), 0.0)
+        return x, math.sqrt(model._var) if math.isfinite(model._var) else max(abs(x), 1.0)
+    jump = float(one.term.isf(np.array([min(target - math.log(one.n), -1.0)]))[0])
+    bulk = (one.n - 1) * one.term.mean if math.isfinite(one.term.mean) else 0.0
+    sign = -one.sign if one.term.symmetric and (side == "upper") == (one.sign < 0.0) else one.sign
+    return one.sign * one.shift + sign * one.factor * (bulk + jump), one.factor * abs(jump)
+
+
 def _newton(model: Sum, target: float, lower: bool) -> float:
     low, high = model.support
     side = "lower" if lower else "upper"
@@ -90,8 +102,7 @@ def _newton(model: Sum, target: float, lower: bool) -> float:
             return a
         if not lower and a == low and math.log(-math.expm1(at)) <= target:
             return a
-    x = model._mean
-    sd = math.sqrt(model._var) if math.isfinite(model._var) else max(abs(x), 1.0)
+    x, sd = _start(model, target, side)
     value = gap(x)
     step, a, b = sd, x, x
     for _ in range(1100):
@@ -107,7 +118,7 @@ def _newton(model: Sum, target: float, lower: bool) -> float:
         x, value, step = nxt, other, 2.0 * step
     else:
         raise ConvergenceError("ppf: no bracket was found for this probability")
-    x, value = nxt, other
+    x, value, last = nxt, other, math.inf
     for _ in range(200):
         if value > 0.0:
             b = x
@@ -121,8 +132,10 @@ def _newton(model: Sum, target: float, lower: bool) -> float:
             nxt = x - value / slope if slope > 0.0 else math.nan
         except (MethodError, ConvergenceError):  # an infinite density: halve
             nxt = math.nan
-        if abs(nxt - x) <= EPS * abs(x):
+        moved = abs(nxt - x)
+        if moved <= EPS * abs(x) or (last <= 1e-11 * abs(x) and moved >= 0.5 * last):  # the steps have sunk into rounding
             return nxt
+        last = moved
         if not a < nxt < b:
             nxt = 0.5 * (a + b)
         x = nxt

@@ -168,3 +168,14 @@ def test_the_complement_and_its_error(logp: float) -> None:
         moved = mpmath.exp(mpmath.mpf(logp)) * mpmath.mpf(1e-10) / (1 - mpmath.exp(mpmath.mpf(logp)))
         assert abs(found - truth) <= error
         assert moved <= error * (1 + 1e-10) and error <= 1.01 * moved + 4.5e-16 * abs(truth) + 1e-323
+
+
+def test_fast_erf() -> None:
+    """Against mpmath, at random points, at the table's nodes and half way between, and beyond its end."""
+    from ldt.numerics.fast_erf import erf_all, erf_sums, erf_table
+
+    x = np.concatenate([np.random.default_rng(1).normal(0, 3, 300), (np.arange(400) - 200) / 64, [0.0, 6.0, -6.0, 5.99, 9.0, -1e300]])
+    found = erf_all(x[None, :], erf_table())[0]
+    exact = np.array([float(mpmath.erf(v)) for v in x])
+    assert np.max(np.abs(found - exact)) < 1e-12
+    assert erf_sums(x[None, :], np.ones(len(x)), erf_table())[0] == pytest.approx(found.sum(), abs=1e-10)

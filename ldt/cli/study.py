@@ -17,16 +17,20 @@ from ldt.cli.render import Output, exit_code, number, table
 @click.argument("model_file", metavar="MODEL")
 @click.option("--values", required=True, metavar="V,V,...", help="Values of the base, increasing.")
 @click.option("--method", "methods", multiple=True, required=True, metavar="NAME",
-              help="exact, closed-form, importance, patterns, energies or bound; several times.")  # fmt: skip
+              help="exact, closed-form, importance, patterns, energies, bound, splitting or umbrella; several times.")  # fmt: skip
 @click.option("--at", multiple=True, metavar="S=LAW", help="A size's law, like N1=64*d^0.5 or H=4; several times.")
 @click.option("--base", metavar="S", help="The size that grows, in whose powers the others are given.")
 @click.option("--level", type=as_number, default=1.0, show_default=True, metavar="A", help="The level of the orthonormal target.")
+@click.option("--replicates", type=as_number, metavar="N", help="Splitting, umbrella: independent replicates (4).")
+@click.option("--particles", type=as_number, metavar="N", help="Splitting, umbrella: chains (500).")
+@click.option("--moves", type=as_number, metavar="N", help="Splitting, umbrella: sweeps over all units at every level (4).")
+@click.option("--points", type=as_number, metavar="N", help="Splitting, umbrella: points of averages over the data (the network's own).")
 @seed_option
 @plot_option("-log P by every method and pattern against the size")
 @output_options()
 def command(
     model_file: str, values: str, methods: tuple[str, ...], at: tuple[str, ...], base: str | None, level: Any, seed: Any,
-    plot: str | None, out: Output,
+    plot: str | None, out: Output, **spend: Any,
 ) -> int:  # fmt: skip
     """-log P(A >= level) of the architecture MODEL by every METHOD, and the patterns' predictions, at each value of its base.
 
@@ -37,7 +41,7 @@ def command(
     from ldt.errors import ModelError
     from ldt.models.architecture import Architecture
     from ldt.numerics.random import entropy_of
-    from ldt.scaling.studies import COLUMNS, study
+    from ldt.scaling.studies import COLUMNS, Effort, study
 
     architecture = changed(Architecture.from_file(model_file), at, base)
     points = [as_number(part) for part in values.split(",") if part.strip()]
@@ -45,16 +49,18 @@ def command(
         raise ModelError(f"values: must be numbers separated by commas, got {values!r}")
     picture = picture_of(plot, out)
     entropy = entropy_of(checked_seed(seed))
+    given = {name: value for name, value in spend.items() if value is not None}
     rows = []
     with Bar(out, "study") as bar:
-        for row in study(architecture, points, methods, level, rng=entropy):
+        for row in study(architecture, points, methods, level, rng=entropy, effort=Effort(**given)):
             rows.append(row)
             found = f"{row.method} {row.pattern} {number(row.neg_log_p)} [{row.status}] {row.note}"
             out.say(f"{architecture.base} = {number(row.value)}: {found}", 1)
             bar.update(points.index(row.value) if row.value in points else 0, len(points), f"{architecture.base} = {number(row.value)}")
     made = " ".join(
         ["ldt-rate study", model_file, *(f"--at '{a}'" for a in at), *([f"--base {base}"] if base else []), f"--values {values}",
-         *(f"--method {m}" for m in methods), f"--level {number(level)}", f"--seed {entropy}"]
+         *(f"--method {m}" for m in methods), f"--level {number(level)}", *(f"--{name} {number(value)}" for name, value in given.items()),
+         f"--seed {entropy}"]
     )  # fmt: skip
     record = {"command": made, "architecture": architecture.to_dict(), "rows": [row.to_dict() for row in rows]}
     if out.form == "csv":

@@ -261,6 +261,13 @@ class Architecture:
                 )
         return sizes
 
+    def whole(self, symbol: Any, value: float) -> int:
+        """A symbol's number at a value of the base, where it is a whole one; ModelError otherwise."""
+        size = self.sizes_at(value)[str(symbol)]
+        if size != round(size):
+            raise ModelError(f"widths: {symbol} = {size:.6g} is not a whole number at {self.base} = {value:g}")
+        return round(size)
+
     def with_widths(self, **widths: str | int | float) -> Architecture:
         """The same with some symbols' widths replaced."""
         for s in widths:

@@ -29,6 +29,7 @@ NETWORKS = {
     "cnn": ("ConvolutionalNetwork",
             ("channels", "patch", "patches", "readout_variance", "weight_variance", "c", "target", "activation")),
     "attention": ("AttentionNetwork", ("dim", "heads", "length", "c", "points")),
+    "parity": ("ParityNetwork", ("width", "dim", "readout_variance", "weight_variance", "c")),
 }
 MAX_BYTES = 1_000_000
 #: What people write for a field whose name here is another.

@@ -129,10 +129,10 @@ def alignment_of(architecture: Architecture, value: float) -> AlignmentSum:
         )
     if first.activation == "bounded":
         raise ModelError("activation: 'bounded' stands for a class of activations, and has exponents only")
-    size = {short: _whole(architecture, first.sizes[name], value) for name, short in first.rules.sizes}
+    size = {short: architecture.whole(first.sizes[name], value) for name, short in first.rules.sizes}
     readout = last.weight_variance
     if last.prior == "mean-field":
-        readout /= math.prod(_whole(architecture, first.sizes[name], value) for name in first.rules.units)
+        readout /= math.prod(architecture.whole(first.sizes[name], value) for name in first.rules.units)
     if first.kind == "softmax attention":
         length, dim = size["L"], size["d"]
         if length < 2:
@@ -148,17 +148,10 @@ def alignment_of(architecture: Architecture, value: float) -> AlignmentSum:
     )  # fmt: skip
 
 
-def _whole(architecture: Architecture, symbol: Any, value: float) -> int:
-    size = architecture.sizes_at(value)[str(symbol)]
-    if size != round(size):
-        raise ModelError(f"widths: {symbol} = {size:.6g} is not a whole number at {architecture.base} = {value:g}")
-    return round(size)
-
-
 def _saturation(architecture: Architecture, value: float, level: float) -> str:
     """A warning where the least energy asks for score entries at which the softmax saturates."""
     first = architecture.layers[0]
-    d, length, heads = (float(_whole(architecture, first.sizes[name], value)) for name in ("inputs", "context", "heads"))
+    d, length, heads = (float(architecture.whole(first.sizes[name], value)) for name in ("inputs", "context", "heads"))
     entry = (level * math.sqrt(heads * length * d**3)) ** 0.5 / d
     if entry <= 0.5 * math.sqrt(2.0 * math.log(length)):
         return ""
@@ -171,8 +164,8 @@ def _saturation(architecture: Architecture, value: float, level: float) -> str:
 def three_layer_of(architecture: Architecture, value: float) -> ThreeLayer:
     """The sizes and variances of a three-layer network where the base has this value; ModelError where a size is not whole."""
     first, second, last = architecture.layers
-    dim = _whole(architecture, first.sizes["inputs"], value)
-    n1, n2 = (_whole(architecture, layer.sizes["width"], value) for layer in (first, second))
+    dim = architecture.whole(first.sizes["inputs"], value)
+    n1, n2 = (architecture.whole(layer.sizes["width"], value) for layer in (first, second))
     readout = last.weight_variance / (n2 if last.prior == "mean-field" else 1.0)
     variances = (first.weight_variance, second.weight_variance, readout)
     return ThreeLayer(dim, n1, n2, architecture.target.degrees[0], variances)

@@ -9,9 +9,11 @@ table with one row for each value, method and pattern, so that files of differen
     patterns      the engine's leading energies, every assignment, with its exact exponent
     energies      costs with true constants at finite sizes (ldt.patterns.variational)
     bound         three layers: KL + E_q[-log Phi], sampled from each trial law as real networks
+    splitting     the network itself, all its weights climbing from the prior to the event, and the pattern that they show
+    umbrella      the same network by replica exchange and MBAR, the second opinion (needs pymbar)
 
-A new way of finding -log P is one function and one entry in METHODS; it gets the architecture, the base's value, the level and a seed,
-and returns rows.  What the sampled weights look like (how many neurons specialised, say) goes into ``observables``.
+A new way of finding -log P is one function of a Question and one entry in METHODS; it returns rows.  What the sampled weights look like
+(how many neurons specialised, say) goes into ``observables``.
 """
 
 from __future__ import annotations
@@ -66,48 +68,70 @@ class StudyRow(_Record):
         return tuple(json.dumps(v, sort_keys=True) if isinstance(v := found[name], dict) else v for name in COLUMNS)
 
 
-Method = Callable[[Architecture, float, float, int], list[StudyRow]]
+@dataclass(frozen=True)
+class Effort:
+    """What a sampler of whole networks may spend: independent ``replicates`` of ``particles`` chains, ``moves`` sweeps over all units at
+    every level, and the ``points`` of its average over the data, where that is not in closed form (0: the network's own)."""
+
+    replicates: int = 4
+    particles: int = 500
+    moves: int = 4
+    points: int = 0
 
 
-def _exact(architecture: Architecture, value: float, level: float, seed: int) -> list[StudyRow]:
+@dataclass(frozen=True)
+class Question:
+    """-log P(A >= level) of the architecture where its base has this ``value``."""
+
+    architecture: Architecture
+    value: float
+    level: float
+    seed: int
+    effort: Effort
+
+
+Method = Callable[[Question], list[StudyRow]]
+
+
+def _exact(q: Question) -> list[StudyRow]:
     from ldt.patterns.variational import alignment_of
     from ldt.tails.exact import exact
 
-    logp, error, detail = exact(alignment_of(architecture, value), level)
+    logp, error, detail = exact(alignment_of(q.architecture, q.value), q.level)
     seen: dict[str, Any] = {}
     if getattr(detail, "specialised", None) is not None:
         seen["specialised"] = float(sum(n * p for n, p in zip(detail.specialised, detail.probability, strict=True)))
-    return [StudyRow("exact", -logp, error, "estimate", observables=seen, note=_claim(architecture))]
+    return [StudyRow("exact", -logp, error, "estimate", observables=seen, note=_claim(q.architecture))]
 
 
 def _claim(architecture: Architecture) -> str:
     return "leading order in the scores" if architecture.layers[0].kind == "softmax attention" else ""
 
 
-def _closed_form(architecture: Architecture, value: float, level: float, seed: int) -> list[StudyRow]:
+def _closed_form(q: Question) -> list[StudyRow]:
     from ldt.patterns.variational import alignment_of
     from ldt.reference import linear_log_tail
 
-    logp = float(linear_log_tail(alignment_of(architecture, value), level))
-    return [StudyRow("closed-form", -logp, 2.0**-50 * abs(logp), "bound", note=_claim(architecture))]
+    logp = float(linear_log_tail(alignment_of(q.architecture, q.value), q.level))
+    return [StudyRow("closed-form", -logp, 2.0**-50 * abs(logp), "bound", note=_claim(q.architecture))]
 
 
-def _importance(architecture: Architecture, value: float, level: float, seed: int) -> list[StudyRow]:
+def _importance(q: Question) -> list[StudyRow]:
     from ldt.patterns.variational import alignment_of
     from ldt.tails.importance import importance
 
-    found = importance(alignment_of(architecture, value), level, target_error=0.02, rng=seed)
+    found = importance(alignment_of(q.architecture, q.value), q.level, target_error=0.02, rng=q.seed)
     detail, status = found["detail"], found.get("status", "ok")
     return [StudyRow("importance", -found["logp"], found["error"], found["error_kind"], status, samples=detail.samples, seed=found["seed"],
-                     note=found.get("advice", "") or _claim(architecture))]  # fmt: skip
+                     note=found.get("advice", "") or _claim(q.architecture))]  # fmt: skip
 
 
-def _patterns(architecture: Architecture, value: float, level: float, seed: int) -> list[StudyRow]:
+def _patterns(q: Question) -> list[StudyRow]:
     from ldt.patterns.engine import pattern_table
     from ldt.patterns.geometric import numeric_table
 
-    exponents = {row.name: str(row.exponent) for row in pattern_table(architecture).rows}
-    table = numeric_table(architecture, value, level)
+    exponents = {row.name: str(row.exponent) for row in pattern_table(q.architecture).rows}
+    table = numeric_table(q.architecture, q.value, q.level)
     return [
         StudyRow("patterns", row.cost, pattern=row.name, exponent=exponents[row.name], parameters=dict(row.parameters),
                  note="winner" if row is table.winner else "")
@@ -115,40 +139,85 @@ def _patterns(architecture: Architecture, value: float, level: float, seed: int)
     ]  # fmt: skip
 
 
-def _energies(architecture: Architecture, value: float, level: float, seed: int) -> list[StudyRow]:
+def _energies(q: Question) -> list[StudyRow]:
     from ldt.patterns.variational import variational
 
-    found = variational(architecture, value, level)
+    found = variational(q.architecture, q.value, q.level)
     return [
         StudyRow("energies", cost, pattern=name, parameters=dict(found.parameters[name]), note="winner" if name == found.winner else "")
         for name, cost in found.costs.items()
     ]
 
 
-def _bound(architecture: Architecture, value: float, level: float, seed: int) -> list[StudyRow]:
+def _bound(q: Question) -> list[StudyRow]:
     from ldt.patterns.three_layer import three_layer_bound
     from ldt.patterns.variational import is_three_layer, three_layer_of, variational
 
-    if not is_three_layer(architecture):
+    if not is_three_layer(q.architecture):
         raise MethodError("method: the sampled bound of whole networks is written for three erf layers; others have method exact")
-    net, rows = three_layer_of(architecture, value), []
-    for name, parameters in variational(architecture, value, level).parameters.items():
+    net, rows = three_layer_of(q.architecture, q.value), []
+    for name, parameters in variational(q.architecture, q.value, q.level).parameters.items():
         if not parameters:  # GP throughout is no event to draw
             continue
-        found = three_layer_bound(net, level, parameters=parameters, rng=seed)
+        found = three_layer_bound(net, q.level, parameters=parameters, rng=q.seed)
         rows.append(StudyRow("bound", found.bound, found.error, "stderr", found.status, name, parameters=dict(found.parameters),
                              samples=found.cost.samples, seed=found.seed, note=found.advice or "-log P is at most this"))  # fmt: skip
     return rows
 
 
+def _sampled(method: str) -> Method:
+    """A method of networks (ldt.tails.methods) as a method of studies."""
+
+    def run(q: Question) -> list[StudyRow]:
+        from ldt.models.networks.of_architecture import network_of
+        from ldt.tails.methods import method_of
+
+        network: Any = network_of(q.architecture, q.value)
+        if q.effort.points and hasattr(network, "points"):
+            network = replace(network, points=q.effort.points)
+        found = method_of(network, method).load()(
+            network, q.level, replicates=q.effort.replicates, particles=q.effort.particles, moves=q.effort.moves, rng=q.seed
+        )
+        seen = seen_in(network, found["detail"].weights, q.level)
+        return [StudyRow(method, -found["logp"], found["error"], found["error_kind"], found.get("status", "ok"), observables=seen,
+                         samples=found["cost"].samples, seed=found["seed"], note=found.get("advice", ""))]  # fmt: skip
+
+    return run
+
+
+def seen_in(network: Any, weights: Any, level: float) -> dict[str, Any]:
+    """What networks given the event, rows of ``weights``, look like (ldt.patterns.reading): for every layer its pattern, the mean number of
+    units whose overlap with the target is beyond 3 prior standard deviations, and the inflation of the others; and ``carriers``, how
+    many units of the last layer carry the variance V of A: the mean of (sum of shares)^2/(sum of squares)."""
+    import numpy as np
+
+    from ldt.patterns.reading import read_patterns
+
+    if not len(weights):
+        return {}
+    seen: dict[str, Any] = {}
+    for layer in read_patterns(network, weights, level):
+        seen[f"{layer.layer}: pattern"] = layer.pattern
+        seen[f"{layer.layer}: inflation"] = layer.inflation
+        if layer.outliers is not None:
+            seen[f"{layer.layer}: specialised"] = layer.outliers
+        if layer.beyond_cut is not None:
+            seen[f"{layer.layer}: beyond cut"] = layer.beyond_cut
+    h = network.features(np.ascontiguousarray(weights[:, : network.hidden]))
+    share = np.sum(h.reshape(len(h), network.layers[-1].count, -1) ** 2, axis=2)
+    seen["carriers"] = float(np.mean(share.sum(axis=1) ** 2 / np.sum(share**2, axis=1)))
+    return seen
+
+
 METHODS: dict[str, Method] = {
     "exact": _exact, "closed-form": _closed_form, "importance": _importance, "patterns": _patterns, "energies": _energies,
-    "bound": _bound,
+    "bound": _bound, "splitting": _sampled("splitting"), "umbrella": _sampled("umbrella"),
 }  # fmt: skip
 
 
 def study(
-    architecture: Architecture, values: Iterable[float], methods: Sequence[str], level: float = 1.0, *, rng: Any = None
+    architecture: Architecture, values: Iterable[float], methods: Sequence[str], level: float = 1.0, *, rng: Any = None,
+    effort: Effort | None = None,
 ) -> Iterator[StudyRow]:
     """The rows of a study, as they are found; a method that fails at a value gives a row that says so.
 
@@ -159,6 +228,8 @@ def study(
     methods : names in METHODS
     level : of the orthonormal target
     rng : None or a seed; each value and method has its own stream
+    effort : Effort, optional
+        Of the methods that sample whole networks.
 
     Raises
     ------
@@ -186,11 +257,12 @@ def study(
         raise ModelError(f"level: must be finite and > 0, got {level!r}")
     sizes = [architecture.sizes_at(value) for value in points]
     entropy = entropy_of(rng)
-    return _rows(architecture, points, sizes, tuple(dict.fromkeys(methods)), float(level), entropy)
+    return _rows(architecture, points, sizes, tuple(dict.fromkeys(methods)), float(level), entropy, effort or Effort())
 
 
 def _rows(
-    architecture: Architecture, points: list[float], sizes: list[dict[str, float]], methods: tuple[str, ...], level: float, entropy: int
+    architecture: Architecture, points: list[float], sizes: list[dict[str, float]], methods: tuple[str, ...], level: float, entropy: int,
+    effort: Effort,
 ) -> Iterator[StudyRow]:
     import numpy as np
 
@@ -201,7 +273,7 @@ def _rows(
             seed = int(np.random.SeedSequence(entropy, spawn_key=key).generate_state(1, np.uint64)[0]) >> 1
             start = time.perf_counter()
             try:
-                found = METHODS[name](architecture, value, level, seed)
+                found = METHODS[name](Question(architecture, value, level, seed, effort))
             except (ModelError, MethodError, NoTiltError, ConvergenceError) as error:
                 found = [StudyRow(name, math.nan, status="failed", note=str(error))]
             seconds = time.perf_counter() - start
@@ -217,4 +289,4 @@ def _rows(
                 )  # fmt: skip
 
 
-__all__ = ["COLUMNS", "METHODS", "StudyRow", "study"]
+__all__ = ["COLUMNS", "METHODS", "Effort", "Question", "StudyRow", "seen_in", "study"]

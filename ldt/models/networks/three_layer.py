@@ -19,6 +19,7 @@ from ldt.errors import ModelError
 from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer, field_positive
 from ldt.models.networks.points import FINER, field_points, hermite_rule, norm_factor
 from ldt.numerics.compiled import compiled
+from ldt.numerics.fast_erf import erf_all, erf_sums, erf_table
 
 CONVENTIONS = ("raw", "ratio", "orthonormal")
 
@@ -85,29 +86,20 @@ class ThreeLayerNetwork(ReadoutNetwork):
         return norm_factor(self.c, self.target)
 
     def features(self, x: Array) -> Array:
+        _, weights = hermite_rule(self.dim, self.points, self.target, self.scramble)
         found = np.empty((len(x), self.width2))
         step = max(1, 2**24 // (self.width1 * self.points))  # bounds the memory of first-layer outputs
         for start in range(0, len(x), step):
             part = np.ascontiguousarray(x[start : start + step])
-            phi = self._phi(self.layers[0].units(part))
-            found[start : start + step] = self._features(phi, part)
+            middle = np.ascontiguousarray(self.layers[1].units(part)) / math.sqrt(self.width1)
+            found[start : start + step] = self._scale * outer(np.matmul(middle, self._phi(self.layers[0].units(part))), weights)
         return found
 
     def _phi(self, w: Array) -> Array:
         """erf(w . x) at the points for w of shape (..., d)."""
         points, _ = hermite_rule(self.dim, self.points, self.target, self.scramble)
         flat = np.ascontiguousarray(w).reshape(-1, self.dim)
-        return erf_products(flat / math.sqrt(self.dim), points).reshape(*w.shape[:-1], self.points)
-
-    def _features(self, phi: Array, x: Array) -> Array:
-        none = np.zeros((len(x), 0), dtype=np.int64)
-        return self._changed(phi, np.arange(len(x)), none, np.zeros((len(x), 0, self.points)), x)
-
-    def _changed(self, phi: Array, rows: Any, i: Any, new: Array, x: Array) -> Array:
-        """The features of the chains ``rows`` with first-layer outputs i replaced by ``new``."""
-        _, weights = hermite_rule(self.dim, self.points, self.target, self.scramble)
-        v = np.ascontiguousarray(self.layers[1].units(x)) / math.sqrt(self.width1)
-        return self._scale * middle_features(phi, rows, i, new, v, weights)
+        return np.asarray(erf_all((flat / math.sqrt(self.dim)) @ points.T, erf_table()).reshape(*w.shape[:-1], self.points))
 
     @property
     def _scale(self) -> float:
@@ -135,27 +127,44 @@ class ThreeLayerNetwork(ReadoutNetwork):
 
 
 class ThreeLayerState(State):
-    """Chains that remember the first layer's outputs ``phi`` (n, N1, points) and the features ``h`` (n, N2)."""
+    """Chains that remember the first layer's outputs ``phi`` (n, N1, points), the middle preactivations ``inner`` (n, N2, points) and the
+    features ``h`` (n, N2), so that a first-layer neuron's move costs N2 error functions a point and no sum over the N1 others.
 
-    arrays: ClassVar[tuple[str, ...]] = ("x", "q", "phi", "h")
+    ``inner`` is corrected by differences, and summed afresh whenever chains are selected.
+    """
+
+    arrays: ClassVar[tuple[str, ...]] = ("x", "q", "phi", "inner", "h")
     network: ThreeLayerNetwork
 
     def __init__(self, network: ThreeLayerNetwork, x: Array) -> None:
         self.network, self.x = network, x
         self.phi = network._phi(network.layers[0].units(x))
-        self.h = network._features(self.phi, x)
+        self.inner = self._summed(slice(None))
+        self.h = network._scale * outer(self.inner, self._weights)
         self.q = np.sum(self.h**2, axis=1)
+
+    @property
+    def _weights(self) -> Array:
+        net = self.network
+        return hermite_rule(net.dim, net.points, net.target, net.scramble)[1]
+
+    def _middle(self, rows: Any) -> Array:
+        """The middle weights of chains, (n, N2, N1)."""
+        return self.network.layers[1].units(np.ascontiguousarray(self.x[rows])) / math.sqrt(self.network.width1)
+
+    def _summed(self, rows: Any) -> Array:
+        return np.asarray(np.matmul(self._middle(rows), self.phi[rows]))
 
     def unit(self, layer: Layer, rows: Any, j: Any, block: Array) -> Array:
         net = self.network
         if layer.start == 0:
             self._phi = net._phi(block)
-            self._h = net._changed(self.phi, rows, j, self._phi, self.x[rows])
+            self._inner = moved_inner(self.inner, self.phi, rows, j, self._phi, self._middle(rows))
+            self._h = net._scale * outer(self._inner, self._weights)
         else:
-            _, weights = hermite_rule(net.dim, net.points, net.target, net.scramble)
+            self._inner = np.matmul(np.ascontiguousarray(block) / math.sqrt(net.width1), self.phi[rows])
             self._h = self.h[rows]
-            scaled = np.ascontiguousarray(block) / math.sqrt(net.width1)
-            self._h[np.arange(len(rows))[:, None], j] = net._scale * one_middle(self.phi, rows, scaled, weights)
+            self._h[np.arange(len(rows))[:, None], j] = net._scale * outer(self._inner, self._weights)
         self._pending = np.sum(self._h**2, axis=1)
         return self._pending
 
@@ -164,71 +173,42 @@ class ThreeLayerState(State):
         self.h[rows[taken]] = self._h[taken]
         if layer.start == 0:
             self.phi[rows[taken, None], j[taken]] = self._phi[taken]
+            self.inner[rows[taken]] = self._inner[taken]
+        else:
+            self.inner[rows[taken, None], j[taken]] = self._inner[taken]
 
     def replace(self, x: Array, taken: Any, q: Array) -> None:
         super().replace(x, taken, q)
-        moved = np.ascontiguousarray(x[taken])
-        self.phi[taken] = self.network._phi(self.network.layers[0].units(moved))
-        self.h[taken] = self.network._features(np.ascontiguousarray(self.phi[taken]), moved)
+        self.phi[taken] = self.network._phi(self.network.layers[0].units(np.ascontiguousarray(x[taken])))
+        self.inner[taken] = self._summed(taken)
+        self.h[taken] = self.network._scale * outer(self.inner[taken], self._weights)
+
+    def select(self, index: Any) -> None:
+        super().select(index)
+        self.inner = self._summed(slice(None))
+
+
+def outer(inner: Array, weights: Array) -> Array:
+    """sum_t o_t erf(inner_t) over the last axis of (n, p, points): shape (n, p)."""
+    return np.asarray(erf_sums(np.ascontiguousarray(inner).reshape(-1, inner.shape[-1]), weights, erf_table()).reshape(inner.shape[:-1]))
 
 
 @compiled
-def erf_products(w: Array, x: Array) -> Array:
-    """erf(w_a . x_t), shape (len(w), len(x))."""
-    out = np.empty((w.shape[0], x.shape[0]))
-    for a in range(w.shape[0]):
-        for t in range(x.shape[0]):
-            total = 0.0
-            for k in range(w.shape[1]):
-                total += w[a, k] * x[t, k]
-            out[a, t] = math.erf(total)
-    return out
-
-
-@compiled
-def middle_features(phi: Array, rows: Any, i: Any, new: Array, v: Array, weights: Array) -> Array:
-    """sum_t o_t erf(sum_i v_ji phi_i(x_t)) of the chains ``rows`` (whose v are the rows of ``v``), outputs i replaced by ``new``."""
-    m, n2, n1 = v.shape
-    size = weights.size
-    out = np.empty((m, n2))
-    inner = np.empty(size)
-    which = np.empty(n1, np.int64)
+def moved_inner(inner: Array, phi: Array, rows: Any, i: Any, new: Array, v: Array) -> Array:
+    """The preactivations of the chains ``rows``, with middle weights v (m, N2, N1), once their outputs i are ``new`` (m, p, points)."""
+    m, n2, _ = v.shape
+    size = inner.shape[2]
+    out = np.empty((m, n2, size))
     for a in range(m):
-        which[:] = -1
-        for p in range(i.shape[1]):
-            which[i[a, p]] = p
+        row = rows[a]
         for j in range(n2):
-            inner[:] = 0.0
-            for k in range(n1):
+            for t in range(size):
+                out[a, j, t] = inner[row, j, t]
+            for p in range(i.shape[1]):
+                k = i[a, p]
                 f = v[a, j, k]
-                source = phi[rows[a], k] if which[k] < 0 else new[a, which[k]]
                 for t in range(size):
-                    inner[t] += f * source[t]
-            total = 0.0
-            for t in range(size):
-                total += weights[t] * math.erf(inner[t])
-            out[a, j] = total
-    return out
-
-
-@compiled
-def one_middle(phi: Array, rows: Any, v: Array, weights: Array) -> Array:
-    """sum_t o_t erf(sum_i v_i phi_i(x_t)) for middle-layer units v (m, p, N1) of the chains ``rows``: shape (m, p)."""
-    m, p, n1 = v.shape
-    size = weights.size
-    out = np.empty((m, p))
-    inner = np.empty(size)
-    for a in range(m):
-        for b in range(p):
-            inner[:] = 0.0
-            for k in range(n1):
-                f = v[a, b, k]
-                for t in range(size):
-                    inner[t] += f * phi[rows[a], k, t]
-            total = 0.0
-            for t in range(size):
-                total += weights[t] * math.erf(inner[t])
-            out[a, b] = total
+                    out[a, j, t] += f * (new[a, p, t] - phi[row, k, t])
     return out
 
 

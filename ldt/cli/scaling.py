@@ -167,8 +167,11 @@ def _exponents(grid: Any) -> list[str]:
     for name in (main, grid.measured, "saddle", "gp", "gfl", "specialization"):
         for fit in grid.fits.get(name, ())[:1]:
             drift = f", drift {fit.drift:+.3f} a decade" if math.isfinite(fit.drift) else ""
+            # What the errors of the values make of the fit; how far the exponent itself moves is what its two ends say.
+            kind = "sampling" if name == grid.measured else "numerical"
+            error = f"; {kind} error {fit.error:.1g}" if fit.error > 0.0 else ""
             lines.append(
-                f"fit {name:14} {fit.exponent:.4f} +- {fit.error:.1g} over d = {fit.low:g}..{fit.high:g}, from {fit.first:.3f} to"
-                f" {fit.last:.3f}{drift}"
+                f"fit {name:14} {fit.exponent:.4f} over d = {fit.low:g}..{fit.high:g}; local from {fit.first:.3f} to"
+                f" {fit.last:.3f}{drift}{error}"
             )
     return lines

@@ -347,10 +347,11 @@ class NeuronLaw:
             )
         return max(14.0 * self.scale, float(x[last + beyond[0]]))
 
-    def rough(self, theta: float) -> Nodes:
-        """Trapezoid nodes good to a few digits for 0 <= tilt <= theta: where the wells are, before the real quadrature."""
+    def rough(self, theta: float, least: float = 0.0) -> Nodes:
+        """Trapezoid nodes good to a few digits for 0 <= tilt <= theta, and out to ``least``: where the wells are, before the real
+        quadrature."""
         step = 0.5 * self.scale
-        x_end = self._reach(theta)
+        x_end = max(self._reach(theta), least)
         n = int(x_end / step)
         if n > 60_000:
             x = np.asarray(step * np.concatenate([np.arange(40) + 0.5, np.geomspace(40.5, n, 40_000)]), dtype=np.float64)

@@ -94,7 +94,7 @@ def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion
     signed = np.array([v * math.exp(a - top) for a, v in values])
     total = float(np.sum(signed))
     if not total > 0.0:
-        return Inversion(math.nan, signed, np.array(noises) - max(noises) + 1e300, conditioning, nodes, decayed)
+        return Inversion(math.nan, signed, 1e300 * np.exp(np.array(noises) - max(noises)), conditioning, nodes, decayed)
     log_value = top + math.log(total)
     relative = np.exp(np.minimum(np.array(noises) - log_value, 700.0))
     return Inversion(log_value, signed / total, relative, conditioning, nodes, decayed)

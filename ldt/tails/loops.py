@@ -50,8 +50,8 @@ def sector_cgf(
 def saddle(
     level: float, guess: float, s_max: float, kappa: float, count: Array, start: Index, lw: Array, gg: Array, deficit: Array
 ) -> float:
-    """s > 0 with K'(s) = level, by Newton steps on log s inside a bracket, halved where the steps do not shrink (between two wells they
-    may cycle); NaN if none is found below s_max."""
+    """s > 0 with K'(s) = level, by Newton steps on log s inside a bracket (on log K' far above the level: K' ~ s near 0), halved where the
+    steps do not shrink (between two wells they may cycle); NaN if none is found below s_max."""
     lo = 0.0
     hi = s_max
     last = math.inf
@@ -64,7 +64,8 @@ def saddle(
             lo = s
         if abs(k1 - level) <= 1e-13 * level:
             return s
-        new = s * math.exp(min(2.0, max(-2.0, (level - k1) / (s * k2))))
+        rise = (level - k1) / (s * k2) if k1 < 8.0 * level else math.log(level / k1) * (k1 / (s * k2))
+        new = s * math.exp(min(2.0, rise))
         if not (lo < new < hi) or (hi < math.inf and abs(new - s) > 0.5 * last):
             new = 0.5 * (lo + hi) if hi < math.inf else 2.0 * s
         last = abs(new - s)

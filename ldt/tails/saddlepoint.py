@@ -27,13 +27,13 @@ from typing import Any
 
 import numpy as np
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, NoTiltError
 from ldt.models.loops import log_moment
 from ldt.numerics.special import log_ndtr
 from ldt.tails.sectors import Sector, SectorLaw, rounding, sector_law, specialised_law, unsectored
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
-#: The next-order term is itself an asymptotic estimate: the error stated is this many times its size.
+#: The next-order term x is itself an asymptotic estimate: P is taken to be known to a factor 1 + SAFETY x.
 SAFETY = 3.0
 #: Ripple or next-order term above which the single saddle is not to be trusted.
 DOUBT = 0.1
@@ -128,7 +128,7 @@ def saddlepoint(
     best = refined(sector_law(model, level), level, density)
     other = refined(sector_law(model, level, variant=1), level, density)
     spread = abs(best.log_value - other.log_value)
-    error = SAFETY * max(best.next_order, other.next_order) + spread + max(rounding(s, level) for s in best.law.sectors)
+    error = math.log1p(SAFETY * max(best.next_order, other.next_order)) + spread + max(rounding(s, level) for s in best.law.sectors)
     main = best.law.sectors[int(np.argmax(best.weights))]
     cut = numbers = probability = None
     if best.law.bins.cuts and math.isfinite(best.log_value):
@@ -169,7 +169,14 @@ def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
 
 
 def _classical(model: Any, level: float, density: bool) -> tuple[float, float, SaddleDetail]:
-    law, whole = sector_law(model, level), unsectored(model, level)
+    law = sector_law(model, level)
+    try:
+        whole = unsectored(model, level)
+    except NoTiltError:
+        raise NoTiltError(
+            f"form: at level {level:g} the saddle of the whole law lies too near the end of its tilts to be told from it (one neuron"
+            " with an unbounded overlap carries it); form='sectors' and method='exact' apply"
+        ) from None
     value, following = saddle_value(whole, level, density)
     ripple = gap = 0.0
     cut = law.bins.cuts[0] if law.bins.cuts else None
@@ -178,7 +185,7 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
         if ripple > DOUBT:
             finest = refined(law, level, density).law
             gap = max(0.0, whole.log_bound(level) - max(s.log_bound(level) for s in finest.sectors))
-    error = SAFETY * (following + ripple) + gap + rounding(whole, level)
+    error = math.log1p(SAFETY * (following + ripple)) + gap + rounding(whole, level)
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -91,6 +92,10 @@ class Sector:
         _, _, k2, k3, k4 = self.cumulants
         return min(self.s, 1.0 / math.sqrt(k2), k2 / max(abs(k3), 1e-300), math.sqrt(k2 / max(abs(k4), 1e-300)))
 
+    def reached(self, level: float) -> bool:
+        """Whether ``s`` is the saddle; else it ends the tilts, and serves for a bound alone."""
+        return self.cumulants[1] > 0.999 * level
+
     def log_bound(self, level: float) -> float:
         """log of the Chernoff bound: multiplicity times exp(K(s) - s level)."""
         return self.log_weight + self.cumulants[0] - self.s * level
@@ -129,11 +134,14 @@ class Bins:
         return bool(special) and special[-1] == 0
 
     def solve(self, level: float, guess: float, special: tuple[int, ...]) -> Sector:
-        """The sector with its saddle at ``level``."""
+        """The sector with its saddle at ``level``, or at the end of its tilts where that is out of reach (``Sector.reached``)."""
         args = self.arguments(special)
-        s = saddle(level, guess, math.inf if self.bounded(special) else s_limit(self.model), *args)
+        limit = math.inf if self.bounded(special) else s_limit(self.model)
+        s = saddle(level, guess, limit, *args)
         if not math.isfinite(s):
-            raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
+            s = limit * (1.0 - 1e-13)
+            if limit == math.inf or not sector_cgf(s, *args)[1] < level:
+                raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
         return Sector(special, s, sector_cgf(s, *args), log_multinomial(self.model.width, special))
 
     def relevant(self, level: float, guess: float, first: tuple[int, ...]) -> tuple[list[Sector], float]:
@@ -168,6 +176,8 @@ class Bins:
                 best = max(best, bounds[near])
                 heapq.heappush(front, (-bounds[near], near))
         kept = [found[n] for n in sorted(found) if bounds[n] >= best - SECTOR_DROP]
+        if not all(sector.reached(level) for sector in kept):
+            raise ConvergenceError(f"level: at level {level:g} a saddle point that matters lies too near the end of the tilts")
         left = [v for v in bounds.values() if v < best - SECTOR_DROP] + [-b for b, _ in front if -b >= best - SECTOR_DROP]
         return kept, max(left) - best + math.log(4.0 * len(left)) if left else -math.inf
 
@@ -380,8 +390,8 @@ def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
         far = _far_start(model, level, shift)
         if far is None:
             raise
-        cut, rough, s = far
-        return build(model, level, (cut,), rough, s, (1,), order)
+        cut, rough, s, number = far
+        return build(model, level, (cut,), rough, s, (number,), order)
     theta = model.variance_scale * whole.s**2
     x, density = tilted_density(theta, rough)
     deepest = deepest_valley(x, density, 0.05)
@@ -394,26 +404,48 @@ def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
     return build(model, level, (cut,), rough, whole.s, (round(model.width * share),), order)
 
 
-def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, float] | None:
-    """(cut, rough nodes, s) to start from where the whole law's tilt is out of reach; None where that does not help.
+def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, float, int] | None:
+    """(cut, rough nodes, s, neurons beyond the cut) to start from where the whole law's tilt is out of reach; None where that does not help.
 
     An overlap that is linear far out has a far well of weight about exp(-b) (b = d/(2 sigma_w^2)) that reaches |w| ~ (theta_max -
-    theta)^(-1/2): before it tells in the whole law, theta is within about exp(-2 b/3) of theta_max.  One neuron known to be beyond a
-    cut reaches the level at an ordinary tilt, and a law with none beyond it has every tilt.
+    theta)^(-1/2): before it tells in the whole law, theta is within about exp(-2 b/3) of theta_max.  One neuron (or a few) known to be beyond a
+    cut reaches the level at an ordinary tilt, and a law with none beyond it has every tilt.  Where the overlap is flat at small weights
+    and b is large the far well lies beyond all reach; any cut will do then, and sigma_w is where the overlap turns linear.
     """
     law, kappa = model.neuron, model.variance_scale
     if law.theta_max == math.inf:
         return None
+    flat = shift * math.sqrt(model.weight_variance)
+    least = flat + 14.0 * law.scale
+    found = None
     for halvings in range(1, 40):
         theta = law.theta_max * (1.0 - 0.5**halvings)
-        rough, s = law.rough(theta), math.sqrt(theta / kappa)
+        s = math.sqrt(theta / kappa)
+        try:
+            rough = law.rough(theta, least)
+        except NoTiltError:  # nearer to the end of the tilts there is nothing within reach
+            break
         x, density = tilted_density(theta, rough)
         deepest = deepest_valley(x, density, 0.05)
-        if deepest is not None:
-            cut = float(x[deepest[1]]) * shift
-            if sector_cgf(s, *Bins(model, rough, (cut,)).arguments((1,)))[1] > level:
-                return cut, rough, s
-    return None
+        place = flat if deepest is None else float(x[deepest[1]]) * shift
+        bins = Bins(model, rough, (place,))
+        number = next((k for k in _doubled(model.width) if sector_cgf(s, *bins.arguments((k,)))[1] > level), None)
+        if number is None or (deepest is None and flat < 14.0 * law.scale):
+            continue
+        if found is None or number < found[3]:
+            found = place, rough, s, number
+        if number == 1:
+            break
+    return found
+
+
+def _doubled(width: int) -> Iterator[int]:
+    """1, 2, 4, ... and at last the width."""
+    k = 1
+    while k < width:
+        yield k
+        k *= 2
+    yield width
 
 
 def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int) -> Nodes:

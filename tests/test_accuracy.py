@@ -120,6 +120,34 @@ def test_two_neurons_with_small_weights(activation: str, degree: int) -> None:
         assert abs(found.logp - two_neurons(model, level)) < found.error + 2e-12, deviations
 
 
+@pytest.mark.parametrize("degree", [2, 4])
+def test_two_neurons_whose_saddle_lies_at_the_end_of_the_tilts(degree: int) -> None:
+    """relu and an even He_k at large d: the whole law's saddle is within exp(-d/3) of the largest tilt."""
+    model = ldt.AlignmentSum(2, 50_000, activation="relu", target=degree, c="ratio")
+    sd = math.sqrt(model.variance)
+    for deviations in (0.5, 3.0, 12.0):
+        found = ldt.tail(model, deviations * sd, method="exact")
+        assert abs(found.logp - two_neurons(model, deviations * sd)) < found.error + 2e-12, deviations
+    # The rates: no saddle, so the supremum is at the end of the tilts, s_max; one neuron beyond counts as one.
+    found_rate = ldt.rate(model, 3.0 * sd)
+    s_max = math.sqrt(model.neuron.theta_max / model.variance_scale)
+    assert found_rate.tilt == s_max and 0.0 < found_rate.convex < 3.0 * sd * s_max < found_rate.nonconvex + 1.0
+    with pytest.raises(ldt.NoTiltError, match="form='sectors'"):
+        ldt.tail(model, 3.0 * sd, method="saddlepoint", form="classical")
+
+
+@pytest.mark.parametrize(("width", "degree"), [(3, 3), (20, 3), (3, 5)])
+def test_one_neuron_of_a_few_carries_the_event(width: int, degree: int) -> None:
+    """At d = 731393 and level 1.24 the others' share of the variance is 1e-13 or less: P = N P(one neuron alone)."""
+    model = ldt.AlignmentSum(width, 731393, target=degree, c="ratio")
+    found = ldt.tail(model, 1.24, method="exact")
+    w = np.linspace(0.05, 2.0, 400_001)
+    v = 2.0 * model.variance_scale * np.asarray(model.unit_overlap(w)) ** 2
+    logs = special.log_ndtr(-1.24 / np.sqrt(v)) - 0.5 * 731393 * w * w + 0.5 * math.log(731393 / (2.0 * math.pi))
+    alone = special.logsumexp(logs) + math.log(2.0 * (w[1] - w[0]) * width)
+    assert abs(found.logp - alone) < found.error + 1e-7
+
+
 @pytest.mark.nojit
 @pytest.mark.parametrize(("dim", "level"), [(5, 1.0), (1, 0.1), (200, 0.3)])
 def test_one_neuron_density(dim: int, level: float) -> None:

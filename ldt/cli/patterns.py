@@ -128,7 +128,7 @@ def _bound(bound: Any) -> dict[str, Any]:
 
 
 def exponents_of(model: Any, power: str | None) -> dict[str, Any]:
-    """{"p": text, "exponents": {pattern: fraction as text}} for a target of one He_m; empty where there is no power law."""
+    """{"p": text, "exponents": {pattern: number as text}} for a target of one He_m; empty where there is no power law."""
     from ldt.errors import ModelError
     from ldt.patterns.exponents import exponents
 
@@ -138,7 +138,12 @@ def exponents_of(model: Any, power: str | None) -> dict[str, Any]:
             raise ModelError(f"power: exponents are for a target of one He_m with m >= 1, got {model.target_name}")
         return {"p": None, "exponents": {}}
     p = power if power is not None else f"{math.log(model.width) / math.log(model.dim):.4g}"
-    return {"p": p, "exponents": {name: str(e) for name, e in exponents(degrees[0], p).items()}}
+    return {"p": p, "exponents": {name: _readable(e) for name, e in exponents(degrees[0], p).items()}}
+
+
+def _readable(exponent: Any) -> str:
+    """A fraction as such while it says something (33333/40000 does not)."""
+    return str(exponent) if exponent.denominator <= 100 else f"{float(exponent):.5g}"
 
 
 def _text(model: Any, level: Any, costs: Any, exact: Any, rows: Any, powers: dict[str, Any], bounded: bool) -> str:

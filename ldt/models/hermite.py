@@ -32,6 +32,8 @@ Activation = Callable[[Any], Any]
 Q_MAX = 1.0e3
 #: Half-width of the Gaussian average over z; the mass beyond is below 1e-300.
 Z_MAX = 38.0
+#: Chebyshev coefficients on one piece of the table.
+PIECE = 14
 #: A Hermite average over 1 + q that is nowhere larger is the quadrature's rounding of 0.
 NOTHING = 1e-13
 
@@ -144,17 +146,37 @@ class HermiteTable:
             if n >= 1024:
                 raise ConvergenceError("activation: its overlap b_k(q) is too rough in q to tabulate to 1e-13")
             n *= 2
-        self._coefficients = coefficients
+        self._pieces, cut = _pieces(coefficients)
         self._top = top
-        self.error = 4.0 * tail + 5e-15 * size
+        self.error = 4.0 * tail + 5e-15 * size + cut
 
     def __call__(self, q: Array) -> Array:
         q = np.asarray(q, dtype=float)
         if np.any(q > Q_MAX):
             raise ModelError(f"activation: the computed overlap is tabulated for |w| <= {Q_MAX:g} only")
-        tau = q / (1.0 + q)
-        rows = [np.polynomial.chebyshev.chebval(2.0 * tau / self._top - 1.0, row) for row in self._coefficients]
+        from ldt.models.loops import piecewise
+
+        place = np.ascontiguousarray(q / (1.0 + q) / self._top).ravel()
+        rows = [piecewise(place, piece).reshape(q.shape) for piece in self._pieces]
         return np.stack(rows) * (1.0 + q)
+
+
+def _pieces(coefficients: Array) -> tuple[Array, float]:
+    """Chebyshev series on -1 <= x <= 1, shape (k, n), as polynomials on equal pieces: Chebyshev coefficients of shape (k, pieces, PIECE),
+    and the largest error seen between their nodes.  A long series costs as many multiplications as it has terms."""
+    cheb = np.polynomial.chebyshev
+    t = np.cos(math.pi * (np.arange(PIECE) + 0.5) / PIECE)
+    between = np.linspace(-1.0, 1.0, 9)
+    fit = np.linalg.inv(cheb.chebvander(t, PIECE - 1)).T
+    count = max(8, coefficients.shape[1] // 2)
+    while True:
+        middle, half = (2.0 * np.arange(count)[:, None] + 1.0) / count - 1.0, 1.0 / count
+        pieces = cheb.chebval(middle + half * t, coefficients.T) @ fit
+        seen = pieces @ cheb.chebvander(between, PIECE - 1).T
+        error = float(np.max(np.abs(seen - cheb.chebval(middle + half * between, coefficients.T))))
+        if error <= 4e-15 * max(float(np.max(np.abs(seen))), 1e-300) or count >= 8192:
+            return np.ascontiguousarray(pieces), error
+        count *= 2
 
 
 @lru_cache(maxsize=32)

@@ -18,6 +18,8 @@ from ldt.numerics.compiled import compiled
 
 Array = NDArray[np.float64]
 
+#: Terms below exp(-FAINT) of the largest (or, where M - 1 is summed, of 1) are left out: most nodes count for one part of a contour only.
+FAINT = 85.0
 #: Above this exponent of a term, squares of M would come near overflow; the shifted log-sum-exp is used instead.
 BIG = 300.0
 
@@ -59,6 +61,43 @@ def log_moment(theta: float, lw: Array, gg: Array, deficit: float) -> tuple[floa
 
 
 @compiled
+def piecewise(place: Array, pieces: Array) -> Array:
+    """Chebyshev series (Clenshaw) on equal pieces of 0 <= place <= 1; ``pieces`` has shape (pieces, terms)."""
+    count, terms = pieces.shape
+    out = np.empty(place.size)
+    for j in range(place.size):
+        x = place[j] * count
+        i = min(max(int(x), 0), count - 1)
+        t = 2.0 * (x - i) - 1.0
+        b1 = 0.0
+        b2 = 0.0
+        for k in range(terms - 1, 0, -1):
+            b1, b2 = 2.0 * t * b1 - b2 + pieces[i, k], b1
+        out[j] = t * b1 - b2 + pieces[i, 0]
+    return out
+
+
+@compiled
+def tilted_pair(theta: float, lw: Array, gg: Array) -> tuple[float, float]:
+    """(L', L'') at real theta: mean and variance of g^2 under the tilt, the latter to the digits that a Newton step needs."""
+    top = -np.inf
+    for j in range(lw.size):
+        top = max(top, lw[j] + theta * gg[j])
+    z = 0.0
+    m1 = 0.0
+    m2 = 0.0
+    for j in range(lw.size):
+        a = lw[j] + theta * gg[j] - top
+        if a > -FAINT:
+            e = math.exp(a)
+            z += e
+            m1 += e * gg[j]
+            m2 += e * gg[j] * gg[j]
+    m1 /= z
+    return m1, max(m2 / z - m1 * m1, 0.0)
+
+
+@compiled
 def log_moment_complex(tr: float, ti: float, lw: Array, gg: Array, deficit: float) -> tuple[float, float]:
     """log M at complex theta = tr + i ti, as (real, imaginary)."""
     n = lw.size
@@ -70,6 +109,8 @@ def log_moment_complex(tr: float, ti: float, lw: Array, gg: Array, deficit: floa
     if deficit >= 0.0 and top < BIG:
         for j in range(n):
             a = tr * gg[j]
+            if lw[j] < -FAINT and lw[j] + a < -FAINT:
+                continue
             b = ti * gg[j]
             w = math.exp(lw[j])
             half = math.sin(0.5 * b)
@@ -84,7 +125,10 @@ def log_moment_complex(tr: float, ti: float, lw: Array, gg: Array, deficit: floa
         re = 0.0
         im = 0.0
     for j in range(n):
-        a = math.exp(lw[j] + tr * gg[j] - top)
+        a = lw[j] + tr * gg[j] - top
+        if a < -FAINT:
+            continue
+        a = math.exp(a)
         b = ti * gg[j]
         re += a * math.cos(b)
         im += a * math.sin(b)

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
 from ldt.models.loops import log_moment
+from ldt.numerics.compression import gauss_rules
 
 Array = NDArray[np.float64]
 
@@ -37,6 +38,8 @@ DROP = 60.0
 EPS = float(np.finfo(float).eps)
 ORDER = 16
 MAX_RADIAL_PANELS = 64
+#: (points of a rule, parts) that a panel of a two-dimensional law is brought down to, tried in turn.
+COMPRESSED = ((12, 1), (20, 1), (8, 16), (14, 16))
 #: How far out, in standard deviations of the coordinate, a tilt may put mass.
 MAX_REACH = 1e5
 
@@ -75,6 +78,12 @@ class _Panels(NamedTuple):
     def join(self, other: _Panels) -> _Panels:
         m = max(self.lw.shape[2], other.lw.shape[2])
         return _Panels(*(np.concatenate(pair) for pair in zip(self.padded(m), other.padded(m), strict=True)))
+
+    def beside(self, other: _Panels) -> _Panels:
+        """Panel by panel the nodes of both: of two halves, the whole."""
+        m = max(self.lw.shape[2], other.lw.shape[2])
+        rows = zip(self.padded(m)[2:], other.padded(m)[2:], strict=True)
+        return _Panels(self.lo, other.hi, *(np.concatenate(pair, axis=1) for pair in rows))
 
     def padded(self, m: int) -> _Panels:
         """With m inner nodes, the new ones of no mass."""
@@ -189,7 +198,7 @@ class NeuronLaw:
         hi = np.full(len(x), mode + reach * sd)
         if theta > 0.0:
             start = max(0.0, mode - 40.0 * sd)
-            grid = np.concatenate([np.geomspace(1e-3 * mode + 1e-9, start + sd, 100), np.linspace(start, mode + 12.0 * sd, 400)[1:] + sd])
+            grid = np.concatenate([np.geomspace(1e-3 * mode + 1e-9, start + sd, 60), np.linspace(start, mode + 12.0 * sd, 140)[1:] + sd])
             grid = np.unique(grid)
             dens = self._log_radial(grid) + theta * self._gg(x[:, None], grid[None, :])
             inside = dens > dens.max(axis=1, keepdims=True) - DROP
@@ -385,17 +394,9 @@ class NeuronLaw:
         for _ in range(30):
             middle = 0.5 * (panels.lo + panels.hi)
             left, right = self._panels(panels.lo, middle, theta, order), self._panels(middle, panels.hi, theta, order)
-            place = panels.place(cuts)
-            largest = np.max(panels.gg, axis=(1, 2))
             tops = np.maximum(tops, self._scales(left.join(right), points, starts, cuts))
-            bad = np.zeros(len(middle), dtype=bool)
-            for t, row, used in zip(points, tops, needed, strict=True):
-                whole, halves = panels.sums(t, row[place]), left.sums(t, row[place]) + right.sums(t, row[place])
-                # The exponent theta g^2, where its exponential counts, is known to the relative error of g, and no quadrature can
-                # be asked for more than that.
-                exponent = abs(t) * (np.minimum(largest, -60.0 / t.real) if t.real < 0.0 else largest)
-                tol = 2e-14 + 16.0 * self.g_error * exponent
-                bad |= used[place] & (np.abs(whole - halves) > tol * np.maximum(np.abs(whole), 1e-3))
+            halves = left.beside(right)
+            bad = self._apart(panels, halves, points, tops, needed, cuts)
             done.append(panels.take(~bad))
             if not bad.any():
                 break
@@ -404,7 +405,44 @@ class NeuronLaw:
             panels = left.take(bad).join(right.take(bad))
         else:
             raise ConvergenceError("overlap: the quadrature over one neuron did not converge; is the activation smooth?")
+        if self.kind == "wr":
+            done = [few for panels in done for few in self._compressed(panels, theta, points, tops, needed, cuts)]
         return self._flat(done, tilts, cuts, edges)
+
+    def _apart(
+        self, panels: _Panels, others: _Panels, points: NDArray[np.complex128], tops: Array, needed: NDArray[np.bool_],
+        cuts: tuple[float, ...],
+    ) -> NDArray[np.bool_]:  # fmt: skip
+        """Which panels' shares of M differ from their twins' at one of the points, by more than can be asked for."""
+        place, largest = panels.place(cuts), np.max(panels.gg, axis=(1, 2))
+        apart = np.zeros(len(panels.lo), dtype=bool)
+        for t, row, used in zip(points, tops, needed, strict=True):
+            one, other = panels.sums(t, row[place]), others.sums(t, row[place])
+            # The exponent theta g^2, where its exponential counts, is known to the relative error of g, and no quadrature can
+            # be asked for more than that.
+            exponent = abs(t) * (np.minimum(largest, -60.0 / t.real) if t.real < 0.0 else largest)
+            tol = 2e-14 + 16.0 * self.g_error * exponent
+            apart |= used[place] & (np.abs(one - other) > tol * np.maximum(np.abs(one), 1e-3))
+        return apart
+
+    def _compressed(
+        self, panels: _Panels, theta: float, points: NDArray[np.complex128], tops: Array, needed: NDArray[np.bool_],
+        cuts: tuple[float, ...],
+    ) -> Iterator[_Panels]:  # fmt: skip
+        """The panels with few nodes each (at their middles) in place of a two-dimensional law's many, wherever M does not change by it."""
+        for n, parts in COMPRESSED:
+            lw, gg = (array.reshape(len(panels.lo), math.prod(panels.lw.shape[1:])) for array in panels[3:])
+            if not len(lw) or lw.shape[1] <= n * parts:
+                break
+            weights, values = gauss_rules(lw + theta * gg, gg, n, parts)
+            values = np.maximum(values, 0.0)
+            few = _Panels(
+                panels.lo, panels.hi, 0.5 * (panels.lo + panels.hi)[:, None], (weights - theta * values)[:, None], values[:, None]
+            )
+            apart = self._apart(panels, few, points, tops, needed, cuts)
+            yield few.take(~apart)
+            panels = panels.take(apart)
+        yield panels
 
     def _first_edges(self, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int) -> Array:
         """Panels of about two standard deviations, wider far out, where only a plateau or a lone well can be (40 standard deviations

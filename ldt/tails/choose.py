@@ -27,14 +27,14 @@ def choose(model: Any, level: float) -> Plan:
         tilt, tilt_ends, why = False, False, str(error)
     two_dimensional = model.neuron.kind == "wr"
     seconds = {
-        "exact": (20.0 if two_dimensional else 0.03) if tilt else None,
-        "saddlepoint": (15.0 if two_dimensional else 0.02) if tilt else None,
+        "exact": (3.0 if two_dimensional else 0.03) if tilt else None,
+        "saddlepoint": (2.0 if two_dimensional else 0.02) if tilt else None,
         "importance": _importance_cost(width, two_dimensional) if tilt and width <= MAX_NEURONS // 20 else None,
         "montecarlo": 1e5 * width * PLAIN_NEURON if 1e5 * width <= 4e9 else None,
         "mpmath": 60.0 if tilt and model.activation in ("erf", "linear") else None,
     }
     notes = {
-        "exact": ("contour inversion by sectors" + ("; two-dimensional: 2 s to minutes" if two_dimensional else "")) if tilt else why,
+        "exact": ("contour inversion by sectors" + ("; two-dimensional: 1 to 10 s" if two_dimensional else "")) if tilt else why,
         "saddlepoint": "Lugannani-Rice by sectors; its error is a few per cent of P" if tilt else why,
         "importance": "to 1 % of P; the independent check" if seconds["importance"] else why or f"draws N = {width:.3g} neurons a sample",
         "montecarlo": "100000 plain samples: of use where P is above 1e-4 or so",

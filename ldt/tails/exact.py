@@ -19,7 +19,7 @@ import numpy as np
 from ldt.errors import ConvergenceError
 from ldt.results import Cost
 from ldt.tails.loops import contour_sum
-from ldt.tails.sectors import SectorLaw, rounding, sector_law, specialised_law
+from ldt.tails.sectors import SectorLaw, measurable, rounding, sector_law, specialised_law
 
 MAX_NODES = 20_000
 #: The law is cut again (at most MAX_CUTS times) and steps are halved until noise and variation are below this, relative to
@@ -154,7 +154,13 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
 
 def run(model: Any, level: float, *, density: bool, side: str) -> dict[str, Any]:
     """The method 'exact' at level > 0: a dict of TailResult fields."""
-    logp, error, detail = exact(model, level, density=density)
+    usual = measurable(model, level)
+    logp, error, detail = exact(model, usual, density=density)
+    if level < usual:
+        from ldt.tails.origin import log_density_at_zero
+
+        # The density falls away from 0, so that the value lies between those at the two ends.
+        error += (log_density_at_zero(model)[0] if density else -math.log(2.0)) - logp
     found = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail, "cost": Cost(nodes=detail.nodes)}
     if error > 1e-8 * max(1.0, abs(logp)):
         found |= {"status": "warning", "advice": "the error is larger than usual; method='mpmath' gives any accuracy"}

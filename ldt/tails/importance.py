@@ -30,7 +30,7 @@ from ldt.numerics.sums import LogSums
 from ldt.numerics.workers import Progress, checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
 from ldt.tails.saddlepoint import SAFETY, Evaluation, evaluate, refined, saddle_value
-from ldt.tails.sectors import SectorLaw, build, sector_law
+from ldt.tails.sectors import SectorLaw, build, measurable, sector_law
 from ldt.tails.tilting import BinSampler, SectorSamplers
 
 #: Neurons drawn in one block (bounds the memory), and in one call unless ``samples`` says otherwise.
@@ -175,6 +175,7 @@ def importance(
     if model.width > MAX_NEURONS // 20:
         raise ModelError(f"method: importance draws all N = {model.width:.3g} neurons of every sample; use method='exact' at this width")
     entropy = entropy_of(rng)
+    level = measurable(model, level)
     found = refined(sector_law(model, level), level, density)
     tolerance = min(LEFT_OUT, 0.01 * target) if target else LEFT_OUT
     kept = _kept(found, level, density, tolerance)

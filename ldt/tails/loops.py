@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ldt.models.loops import log_moment, log_moment_complex
+from ldt.models.loops import log_moment, log_moment_complex, tilted_pair
 from ldt.numerics.compiled import compiled
 
 Array = NDArray[np.float64]
@@ -47,8 +47,24 @@ def sector_cgf(
 
 
 @compiled
+def slope(s: float, kappa: float, count: Array, start: Index, lw: Array, gg: Array) -> tuple[float, float]:
+    """(K', K'') at real s > 0, the latter to the digits that a Newton step needs."""
+    theta = kappa * s * s
+    k1 = k2 = 0.0
+    for b in range(count.size):
+        n = count[b]
+        if n == 0.0:
+            continue
+        i, j = start[b], start[b + 1]
+        l1, l2 = tilted_pair(theta, lw[i:j], gg[i:j])
+        k1 += n * 2.0 * kappa * s * l1
+        k2 += n * (2.0 * kappa * l1 + 4.0 * (kappa * s) ** 2 * l2)
+    return k1, k2
+
+
+@compiled
 def saddle(
-    level: float, guess: float, s_max: float, kappa: float, count: Array, start: Index, lw: Array, gg: Array, deficit: Array
+    level: float, guess: float, s_max: float, kappa: float, count: Array, start: Index, lw: Array, gg: Array
 ) -> float:
     """s > 0 with K'(s) = level, by Newton steps on log s inside a bracket (on log K' far above the level: K' ~ s near 0), halved where the
     steps do not shrink (between two wells they may cycle); NaN if none is found below s_max."""
@@ -57,7 +73,7 @@ def saddle(
     last = math.inf
     s = min(guess, 0.5 * s_max)
     for _ in range(200):
-        _, k1, k2, _, _ = sector_cgf(s, kappa, count, start, lw, gg, deficit)
+        k1, k2 = slope(s, kappa, count, start, lw, gg)
         if k1 > level:
             hi = s
         else:

@@ -24,12 +24,12 @@ from ldt.models.loops import log_moment
 from ldt.models.neuron import real_contour
 from ldt.results import RateResult
 from ldt.tails.saddlepoint import refined
-from ldt.tails.sectors import s_limit, sector_law, unsectored
+from ldt.tails.sectors import measurable, s_limit, sector_law, unsectored
 
 
 def rate_at(model: Any, level: float) -> RateResult:
     """The rates at a level that is not 0."""
-    x = abs(level)
+    x = measurable(model, abs(level))
     sign = 1.0 if level > 0.0 else -1.0
     finest = refined(sector_law(model, x), x, False).law
     best = max(finest.sectors, key=lambda s: s.log_bound(x))

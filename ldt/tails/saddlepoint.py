@@ -30,11 +30,13 @@ import numpy as np
 from ldt.errors import ModelError, NoTiltError
 from ldt.models.loops import log_moment
 from ldt.numerics.special import log_ndtr
-from ldt.tails.sectors import Sector, SectorLaw, rounding, sector_law, specialised_law, unsectored
+from ldt.tails.sectors import Sector, SectorLaw, measurable, rounding, sector_law, specialised_law, unsectored
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 #: The next-order term x is itself an asymptotic estimate: P is taken to be known to a factor 1 + SAFETY x.
 SAFETY = 3.0
+#: Rounding of the expansion's own terms, which are of order one.
+ROUNDING = 1e-15
 #: Ripple or next-order term above which the single saddle is not to be trusted.
 DOUBT = 0.1
 #: Sectors are cut again, at most MAX_CUTS times, while the next-order terms exceed GOAL.
@@ -128,7 +130,8 @@ def saddlepoint(
     best = refined(sector_law(model, level), level, density)
     other = refined(sector_law(model, level, variant=1), level, density)
     spread = abs(best.log_value - other.log_value)
-    error = math.log1p(SAFETY * max(best.next_order, other.next_order)) + spread + max(rounding(s, level) for s in best.law.sectors)
+    error = math.log1p(SAFETY * max(best.next_order, other.next_order)) + spread
+    error += max(rounding(s, level) for s in best.law.sectors) + ROUNDING
     main = best.law.sectors[int(np.argmax(best.weights))]
     cut = numbers = probability = None
     if best.law.bins.cuts and math.isfinite(best.log_value):
@@ -185,7 +188,7 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
         if ripple > DOUBT:
             finest = refined(law, level, density).law
             gap = max(0.0, whole.log_bound(level) - max(s.log_bound(level) for s in finest.sectors))
-    error = math.log1p(SAFETY * (following + ripple)) + gap + rounding(whole, level)
+    error = math.log1p(SAFETY * (following + ripple)) + gap + rounding(whole, level) + ROUNDING
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
 
@@ -211,7 +214,7 @@ def run(model: Any, level: float, *, density: bool, side: str, form: str = "sect
     """The method 'saddlepoint' at level > 0: a dict of TailResult fields."""
     if form not in ("sectors", "classical"):
         raise ModelError(f"form: must be 'sectors' or 'classical', got {form!r}")
-    logp, error, detail = saddlepoint(model, level, density=density, form=form)
+    logp, error, detail = saddlepoint(model, measurable(model, level), density=density, form=form)
     found: dict[str, Any] = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail}
     if not math.isfinite(logp) or not math.isfinite(error):
         return found | {

@@ -23,6 +23,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ VALLEY = 0.5
 IDLE = 1e-3
 
 
+@lru_cache(maxsize=4096)
 def log_binomial(n: int, k: int) -> float:
     """log C(n, k): a sum of logs for small k; beyond, Stirling's series with the difference log n!/(n - k)! taken by log1p, since
     the log-gammas themselves would cancel (n log n = 3e13 at n = 1e12).
@@ -137,7 +139,7 @@ class Bins:
         """The sector with its saddle at ``level``, or at the end of its tilts where that is out of reach (``Sector.reached``)."""
         args = self.arguments(special)
         limit = math.inf if self.bounded(special) else s_limit(self.model)
-        s = saddle(level, guess, limit, *args)
+        s = saddle(level, guess, limit, *args[:-1])
         if not math.isfinite(s):
             s = limit * (1.0 - 1e-13)
             if limit == math.inf or not sector_cgf(s, *args)[1] < level:
@@ -307,6 +309,12 @@ def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:
     return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
 
 
+def measurable(model: Any, level: float) -> float:
+    """The level, but at least 1e-140 standard deviations: there s^2 still is a number, and log P is log(1/2) to all digits but for the
+    smallest N."""
+    return max(level, 1e-140 * math.sqrt(model.variance)) if level < 1e-100 else level
+
+
 def s_limit(model: Any) -> float:
     """sup of s with K(s) finite."""
     limit = model.neuron.theta_max
@@ -405,10 +413,10 @@ def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
 
 
 def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, float, int] | None:
-    """(cut, rough nodes, s, neurons beyond the cut) to start from where the whole law's tilt is out of reach; None where that does not help.
+    """(cut, rough nodes, s, neurons beyond the cut) to start from where the whole law's tilt is out of reach; None where that is no help.
 
     An overlap that is linear far out has a far well of weight about exp(-b) (b = d/(2 sigma_w^2)) that reaches |w| ~ (theta_max -
-    theta)^(-1/2): before it tells in the whole law, theta is within about exp(-2 b/3) of theta_max.  One neuron (or a few) known to be beyond a
+    theta)^(-1/2): before it tells in the whole law, theta is within about exp(-2 b/3) of theta_max.  A neuron (or a few) known to be beyond a
     cut reaches the level at an ordinary tilt, and a law with none beyond it has every tilt.  Where the overlap is flat at small weights
     and b is large the far well lies beyond all reach; any cut will do then, and sigma_w is where the overlap turns linear.
     """

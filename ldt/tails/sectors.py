@@ -416,7 +416,7 @@ def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, fl
     """(cut, rough nodes, s, neurons beyond the cut) to start from where the whole law's tilt is out of reach; None where that is no help.
 
     An overlap that is linear far out has a far well of weight about exp(-b) (b = d/(2 sigma_w^2)) that reaches |w| ~ (theta_max -
-    theta)^(-1/2): before it tells in the whole law, theta is within about exp(-2 b/3) of theta_max.  A neuron (or a few) known to be beyond a
+    theta)^(-1/2): before it tells in the whole law, theta is within about exp(-2 b/3) of theta_max.  A neuron or a few known beyond a
     cut reaches the level at an ordinary tilt, and a law with none beyond it has every tilt.  Where the overlap is flat at small weights
     and b is large the far well lies beyond all reach; any cut will do then, and sigma_w is where the overlap turns linear.
     """

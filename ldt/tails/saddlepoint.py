@@ -131,7 +131,7 @@ def saddlepoint(
     other = refined(sector_law(model, level, variant=1), level, density)
     spread = abs(best.log_value - other.log_value)
     error = math.log1p(SAFETY * max(best.next_order, other.next_order)) + spread
-    error += max(rounding(s, level) for s in best.law.sectors) + ROUNDING
+    error += max(rounding(s, level) for s in best.law.sectors) + ROUNDING + math.exp(min(best.law.left_out, 700.0))
     main = best.law.sectors[int(np.argmax(best.weights))]
     cut = numbers = probability = None
     if best.law.bins.cuts and math.isfinite(best.log_value):

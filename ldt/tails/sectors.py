@@ -246,20 +246,35 @@ class SectorLaw:
 
     def hidden(self, sector: Sector, step: float) -> float:
         """What the contour sum cannot see, relative to the sector: a second well of the tilted law that holds lambda << 1 neurons adds
-        lambda exp(E (s/s0)^2) to K, of phase rate 2 E/s0 and height falling as exp(-E (y/s0)^2).  Nodes, ``step`` y apart at y, follow
-        it while the phase turns by less than 2 pi between them; its height at that point is the error."""
-        valleys = [v for v in self.valleys(sector) if v.exponent > 0.0]
-        return max((min(1.0, v.neurons) * math.exp(-7.0 / (v.exponent * step * step)) for v in valleys), default=0.0)
+        lambda exp(E (s/s0)^2) to K, of phase rate 2 E/s0 and height h = exp(-E (y/s0)^2).  Nodes, ``step`` y apart at y, follow it
+        while the phase turns by less than 2 pi between them; what it makes of exp K there, exp(-lambda) [exp(lambda h) - 1] of the
+        value at the saddle, is the error (nothing for lambda >> 1: the contour has ended).
+        """
+        total = 0.0
+        for valley in self.valleys(sector):
+            if valley.exponent > 0.0:
+                reach = valley.neurons * math.exp(-7.0 / (valley.exponent * step * step))
+                total = max(total, math.exp(reach - valley.neurons) if reach > 1.0 else math.exp(-valley.neurons) * math.expm1(reach))
+        return total
 
     def refine(self, sector: Sector) -> SectorLaw | None:
         """The law cut once more, at the deepest valley of the tilted density of ``sector``; None where it has none."""
         valleys = self.valleys(sector)
         if not valleys:
             return None
-        cut = self._innermost(sector, max(valleys))
+        valley = max(valleys)
+        cut = self._innermost(sector, valley)
         main = max(self.sectors, key=lambda s: s.log_bound(self.level))
         cuts, place = self._with(cut)
-        return build(self.model, self.level, cuts, self.rough, main.s, (*main.special[:place], 0, *main.special[place:]), self.order)
+        inner = (self.model.width - main.k, *main.special)[place]
+        outer = round(valley.neurons) if valley.outward else inner - round(valley.neurons)
+        # From no neuron beyond the cut the search finds all that count, unless these are many more.
+        outer = min(outer, inner) if outer > 100 else 0
+        first = [*main.special[:place], outer, *main.special[place:]]
+        if place:
+            first[place - 1] -= outer
+        finer = build(self.model, self.level, cuts, self.rough, main.s, tuple(first), self.order)
+        return finer if len(finer.bins.cuts) > len(self.bins.cuts) else None
 
     def _with(self, cut: float) -> tuple[tuple[float, ...], int]:
         """The cuts with one more, and its place among them."""

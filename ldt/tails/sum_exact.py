@@ -98,11 +98,12 @@ def sum_exact(model: Sum, x: float, *, density: bool = False, side: str = "upper
     special = uniform(model, x, density, side) or single(model, x, density, side)
     if special is not None:
         return special
-    one = None if model.light("upper") and model.light("lower") else model.heavy(side)
-    if one is not None and one.term.law is not None:
-        from ldt.tails.heavy_exact import heavy_value
+    if not (model.light("upper") and model.light("lower")):
+        from ldt.tails.heavy_exact import without_tilt
 
-        return heavy_value(one, x, density=density, side=side)
+        found = without_tilt(model, x, density=density, side=side)
+        if found is not None:
+            return found
     if density:
         return _density(model, x)
     upper, lower = _both(model, x, lambda s: _tail(model, x, s))

@@ -90,3 +90,13 @@ def test_what_has_no_transform_is_refused_by_name() -> None:
         ldt.tail(model, 1e9, method="exact")
     with pytest.raises(ldt.MethodError, match="equal terms"):
         ldt.tail(model, 1e9, method="conditional")
+
+
+@pytest.mark.nojit
+def test_heavy_tails_on_a_lattice() -> None:
+    """By the complement of the light side while that carries; further out refused, and not tried for hours."""
+    model = ldt.IidSum(stats.zipf(2.5), 2)
+    known = 1.0 - sum(float(stats.zipf(2.5).pmf(i) * stats.zipf(2.5).cdf(9 - i)) for i in range(1, 9))
+    assert ldt.tail(model, 10.0).logp == pytest.approx(math.log(known), abs=1e-10)
+    with pytest.raises(ldt.MethodError, match="montecarlo"):
+        ldt.tail(model, 1e4, method="exact")

@@ -97,21 +97,23 @@ def _rotated(s: Any) -> Any:
     """phi(s) - 1 as int_0^inf [e^(-a^2/2) expm1(s a^3) da, a = r e^(i pi/5), + e^(-r^2/2) expm1(-s r^3) dr]/sqrt(2 pi)."""
     import numpy as np
 
-    r, w = _gauss()
-    turn = complex(math.cos(math.pi / 5), math.sin(math.pi / 5))
-    a = r * turn
-    cube = s[:, None] * (r * r * r)
-    total = expm1(cube * turn**3) @ (w * np.exp(-0.5 * a * a) * turn) + expm1(-cube) @ (w * np.exp(-0.5 * r * r))
-    return total / math.sqrt(2.0 * math.pi)
+    cubes, turned, w, w_turned = _gauss()
+    up = np.einsum("ij,j->i", expm1(s[:, None] * turned), w_turned)  # not a BLAS product: its threads cost more than they bring
+    if not np.any(s.imag):
+        return up + np.einsum("ij,j->i", np.expm1(-s.real[:, None] * cubes), w)
+    return up + np.einsum("ij,j->i", expm1(-s[:, None] * cubes), w)
 
 
 @cache
-def _gauss() -> tuple[Any, Any]:
-    """Nodes and weights on (0, 17), where e^(-0.155 r^2) has fallen below 1e-19."""
+def _gauss() -> tuple[Any, Any, Any, Any]:
+    """r^3, a^3 and both weights on (0, 17), where e^(-0.155 r^2) has fallen below 1e-19."""
     import numpy as np
 
     x, w = np.polynomial.legendre.leggauss(100)
-    return 8.5 * (1.0 + x), 8.5 * w
+    r, w = 8.5 * (1.0 + x), 8.5 * w / math.sqrt(2.0 * math.pi)
+    turn = complex(math.cos(math.pi / 5), math.sin(math.pi / 5))
+    a = r * turn
+    return r**3, r**3 * turn**3, w * np.exp(-0.5 * r * r), w * np.exp(-0.5 * a * a) * turn
 
 
 @dataclass(frozen=True)

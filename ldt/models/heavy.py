@@ -113,13 +113,13 @@ class PositiveLaw:
         at = np.exp(y)
         with np.errstate(under="ignore"):
             values = np.exp(s[:, None] * at + (self.log_sf(at) + y))
-        axis = values @ self._weights(panels) * (np.log(knee) - low)
+        axis = np.einsum("ij,j->i", values, self._weights(panels)) * (np.log(knee) - low)
         turns = np.abs(s.imag) * end
         panels = math.ceil(3.0 / self.grain + float(np.max(turns)) / 8.0) + 1
         at = knee[:, None] + (end - knee)[:, None] * self._points(panels)
         with np.errstate(under="ignore"):
             values = np.exp(s[:, None] * at + self.log_sf(at))
-        axis += values @ self._weights(panels) * (end - knee)
+        axis += np.einsum("ij,j->i", values, self._weights(panels)) * (end - knee)
         # the ray
         phase = np.angle(s)
         chi = np.maximum(np.deg2rad(self.angle) - phase, 0.0)
@@ -137,7 +137,7 @@ class PositiveLaw:
         at = end[:, None] + width[:, None] * np.expm1(u) * turn[:, None]
         with np.errstate(under="ignore", over="ignore", invalid="ignore"):
             values = np.exp(s[:, None] * at + self.log_sf(at) + u - scale[:, None])
-            ray = values @ self._weights(panels) * last * width * turn
+            ray = np.einsum("ij,j->i", values, self._weights(panels)) * last * width * turn
         ray[(scale < -REACH) & (s.imag != 0.0)] = 0.0
         ray[scale < -1e9] = 1j  # nothing but rounding is left of such an exponent, and nothing of its exponential
         return axis, ray, scale
@@ -190,7 +190,7 @@ class PositiveLaw:
         panels = math.ceil(float(np.max(high - low)) / 0.9) + 8
         with np.errstate(all="ignore"):
             values = np.nan_to_num(np.exp(exponent(low[:, None] + (high - low)[:, None] * self._points(panels)) - top[:, None]), nan=0.0)
-        return np.log(-s * (values @ self._weights(panels)) * (high - low) * turn[:, 0]) + top
+        return np.log(-s * (np.einsum("ij,j->i", values, self._weights(panels))) * (high - low) * turn[:, 0]) + top
 
 
 class StudentLaw:

@@ -166,9 +166,11 @@ class Sum:
             return
         heavy = sorted({law.name for law, _ in self.parts if not law.light(side)})
         sign = ">" if side == "upper" else "<"
+        from ldt.models.cut_laws import cut_law
+
         one = self.heavy(side)
         use = "'montecarlo'" if one is None else "'conditional' or 'bigjump'"
-        if one is not None and one.term.law is not None:
+        if cut_law(self) is not None:
             use = f"'exact' (the transform on its cut), {use}"
         raise NoTiltError(
             f"law: E exp(sX) of {', '.join(heavy[:3])} is infinite for every s {sign} 0 (heavy {side} tail): there is no tilt and no "

@@ -37,6 +37,8 @@ EPS = 2.0**-52
 DROP = 42.0
 STEP = 0.2  # of the scan in log s
 MAX_SCAN = 20_000
+#: A change of the exponent from one grid point to the next below which the grid resolves it.
+FLAT = 1.5
 MAX_PANELS = 4096
 #: A relative change of an integral by which its last refinement was not needed any more.
 ENOUGH = 1e-13
@@ -119,7 +121,9 @@ class _Cut:
         self.nodes += s.size
         angle = angle + math.log(self.n)
         h = self.n * size - s * self.t - self.power * v
-        return h, h + v + _log_sine(angle), angle
+        with np.errstate(invalid="ignore"):  # beyond the tilts of a light factor h is infinite: past the valley, and of no weight
+            g = np.where(np.isfinite(h), h + v + _log_sine(angle), -np.inf)
+        return h, g, angle
 
     def at(self, v: float) -> tuple[float, float, float]:
         h, g, angle = self(np.array([v]))
@@ -138,7 +142,9 @@ class _Cut:
             for i in range(64):
                 valley = fallen and h[i] >= last
                 if valley or angle[i] > LOG_RIGHT:
-                    return np.array(grid), np.array(values), self._turn(float(v[i]), valley, lo), True
+                    flat = valley and float(h[i]) < last + FLAT  # so near the valley that its bottom need not be sought
+                    turn = float(v[i]) - STEP if flat and grid else self._turn(float(v[i]), valley, lo)
+                    return np.array(grid), np.array(values), turn, True
                 if not grid:
                     lowest = float(h[i])
                 if not fallen and h[i] > lowest + 2.0:  # a density below the mean: the ray starts at 0
@@ -176,7 +182,8 @@ class _Cut:
         grid, values = np.append(grid[keep], end), np.append(values[keep], self.at(end)[1])
         k = int(np.argmax(values))
         low, high = float(grid[max(k - 1, 0)]), float(grid[min(k + 1, len(grid) - 1)])
-        if high > low:
+        sharp = float(values[k] - min(values[max(k - 1, 0)], values[min(k + 1, len(grid) - 1)])) > FLAT
+        if high > low and sharp:
             options = {"xatol": 1e-12 * max(1.0, abs(low))}
             found = minimize_scalar(lambda x: -self.at(x)[1], bounds=(low, high), method="bounded", options=options)
             if -float(found.fun) > values[k]:
@@ -185,11 +192,14 @@ class _Cut:
         top = float(np.max(values))
         inside = np.flatnonzero(values > top - DROP)
         first, last = int(inside[0]), int(inside[-1])
-        a = self._crossing(float(grid[first - 1]), float(grid[first]), top) if first > 0 else float(grid[0]) - 4.0
-        b = self._crossing(float(grid[last + 1]), float(grid[last]), top) if last + 1 < len(grid) else end
+        a = self._crossing(float(grid[first - 1]), float(grid[first]), top, float(values[first - 1])) if first > 0 else float(grid[0]) - 4.0
+        b = self._crossing(float(grid[last + 1]), float(grid[last]), top, float(values[last + 1])) if last + 1 < len(grid) else end
         return a, b, top
 
-    def _crossing(self, outside: float, inside: float, top: float) -> float:
+    def _crossing(self, outside: float, inside: float, top: float, value: float) -> float:
+        """Where g has fallen by DROP; the grid's next point outside if it is no more than twice as far down."""
+        if value > top - 2.0 * DROP:
+            return outside
         for _ in range(60):
             middle = 0.5 * (outside + inside)
             if middle in (outside, inside):
@@ -269,7 +279,7 @@ def _ray(
     v, size = np.empty(0), np.empty(0)
     lo, end = math.log(abs(start)) - 34.0, np.empty(0, dtype=int)
     while not len(end):  # out to where nothing is left
-        if len(v) > MAX_SCAN:
+        if len(v) > MAX_SCAN or (len(v) and v[-1] > 680.0):
             raise ConvergenceError("level: the integrand does not decay along the path")
         more = lo + 0.25 * np.arange(len(v), len(v) + 96)
         v, size = np.append(v, more), np.append(size, exponent(np.exp(more)).real)

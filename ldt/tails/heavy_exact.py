@@ -1,19 +1,24 @@
 r"""Exact tails and densities of sums without a tilt: ``ldt.tails.cut`` with sides, supports and complements.
 
 Of a law on [0, inf) the smaller of P(S > t) and P(S <= t) is found by its own path and the other is its complement; a law symmetric about 0
-needs t > 0 only.  A probability is computed to relative accuracy down to 1e-300 and beyond (log P to 1e-8 at log P = -1e6).
+needs t > 0 only.  Of a sum of several laws (ldt.models.cut_laws) the upper tail goes by the cut of S where that is heavy and by the saddle
+of -S where it is light, the lower one likewise.  A probability is computed to relative accuracy down to 1e-300 and beyond (log P to 1e-8 at
+log P = -1e6).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from ldt.errors import MethodError
+from ldt.errors import ConvergenceError, MethodError
+from ldt.models.cut_laws import centre, cut_law, shift_of
 from ldt.models.heavy_sum import standard
+from ldt.models.sums import Sum
 from ldt.results import Cost
 from ldt.tails.cut import log_lower, log_upper
 from ldt.tails.sum_exact import SumDetail, Value, certain, complement
@@ -38,6 +43,34 @@ def heavy_value(model: Any, level: float, *, density: bool, side: str) -> Value:
     t, side = standard(model, level, side)
     value = _symmetric(model, t, density, side) if model.term.symmetric else _positive(model, t, density, side)
     return replace(value, logp=value.logp - math.log(model.factor)) if density else value
+
+
+def without_tilt(model: Sum, x: float, *, density: bool, side: str) -> Value | None:
+    """The exact value of a sum that is heavy on at least one side; None where the transform of one of its laws is not known."""
+    one = model.heavy(side)
+    if one is not None:
+        return heavy_value(one, x, density=density, side=side) if one.term.law is not None else None
+    law, mirror = cut_law(model), cut_law(model, mirrored=True)
+    if law is None or mirror is None or (model.atom is not None and model.atom[0] == x):
+        return None
+    t = float(Fraction(x) - Fraction(shift_of(model)))
+
+    def of(towards: str, dense: bool) -> Value:
+        if towards == "upper":
+            return _value(log_lower(mirror, 1, -t, dense) if model.light("upper") else log_upper(law, 1, t, dense))
+        return _value(log_lower(law, 1, t, dense) if model.light("lower") else log_upper(mirror, 1, -t, dense))
+
+    towards, other = ("upper", "lower") if x >= centre(model) else ("lower", "upper")
+    try:
+        found = of(towards, False)
+        small = found.logp < LOG_HALF
+    except ConvergenceError:  # far on the other side of the bulk
+        small = False
+    if not small:
+        towards, found = other, of(other, False)
+    if density:
+        return of(towards, True)
+    return found if towards == side else complement(found)
 
 
 def _symmetric(model: Any, t: float, density: bool, side: str) -> Value:

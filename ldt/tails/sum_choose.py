@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ldt.models.cut_laws import cut_law
 from ldt.models.heavy_sum import MAX_DRAWS
 from ldt.models.law_quadrature import DensityLaw
 from ldt.models.laws import Affine
@@ -19,7 +20,7 @@ def choose(model: Sum, level: float) -> Plan:
     loose = model.discrete and model.lattice is None and not model.degenerate
     law = model.parts[0][0] if model.parts else None
     one = None if upper and lower else model.heavy()
-    known = one is not None and one.term.law is not None
+    known = not (upper and lower) and (cut_law(model) is not None if one is None else one.term.law is not None)
     alone = terms == 1 and isinstance(law.base if isinstance(law, Affine) else law, DensityLaw)
     if alone:
         chosen, reason = "exact", "one term with a density: its own tail integral, heavy tails included"

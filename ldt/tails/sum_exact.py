@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
+from ldt.models.law_atoms import IntegerLaw
 from ldt.models.law_quadrature import SMALL, DensityLaw
 from ldt.models.laws import Affine
 from ldt.models.sums import Frame, Sum
@@ -34,6 +35,10 @@ LOG_HALF = -math.log(2.0)
 FLOOR = 2e-14
 SAFETY = 4.0
 MAX_LATTICE_NODES = 1 << 24
+#: Spans from 0 out to which a heavy-tailed lattice law is answered by the complement of its light side.
+MAX_HEAVY_LATTICE = 2000
+#: Nodes times the values of one law known by its probabilities.
+MAX_LATTICE_WORK = 1 << 30
 MAX_NODES, MAX_NODES_QUADRATURE = 1 << 17, 1 << 14
 
 
@@ -98,11 +103,12 @@ def sum_exact(model: Sum, x: float, *, density: bool = False, side: str = "upper
     special = uniform(model, x, density, side) or single(model, x, density, side)
     if special is not None:
         return special
-    one = None if model.light("upper") and model.light("lower") else model.heavy(side)
-    if one is not None and one.term.law is not None:
-        from ldt.tails.heavy_exact import heavy_value
+    if not (model.light("upper") and model.light("lower")):
+        from ldt.tails.heavy_exact import without_tilt
 
-        return heavy_value(one, x, density=density, side=side)
+        found = without_tilt(model, x, density=density, side=side)
+        if found is not None:
+            return found
     if density:
         return _density(model, x)
     upper, lower = _both(model, x, lambda s: _tail(model, x, s))
@@ -308,6 +314,12 @@ def _on_lattice(model: Sum, x: float, density: bool, side: str) -> Value:
     k, on = lattice_index(model, x)
     scaled = _Scaled(model, span, offset)
     low, high = scaled.support
+    far = "upper" if not k <= scaled._mean else "lower"
+    if not model.light(far) and abs(k) > MAX_HEAVY_LATTICE:
+        raise MethodError(
+            f"method: 'exact' has no tilt on the {far} side of {model.name} (heavy tail on a lattice), and the complement of the other side"
+            f" carries to {MAX_HEAVY_LATTICE} spans only; use method='montecarlo'"
+        )
     if density:
         if not on or k < low or k > high:
             return certain(0)
@@ -340,6 +352,11 @@ def _periodic(scaled: Any, k: int, s0: float, density: bool) -> Value:
             raise MethodError(
                 f"method: 'exact' needs {m:.1e} nodes, because the sum spreads over that many lattice points; use method='saddlepoint'"
             )
+        for law, _ in scaled.model.parts:
+            base, weight = (law.base, law.weight) if isinstance(law, Affine) else (law, 1.0)
+            points = len(base._window(s / scaled.span * weight)[0]) if isinstance(base, IntegerLaw) else 0
+            if m * points > MAX_LATTICE_WORK:
+                raise MethodError(f"method: 'exact' needs {m:.1e} nodes of {points:.1e} values each here; use method='montecarlo'")
         frame = scaled.frame(s, k)
         found.append(periodic(frame.cgf, frame.excess, s, frame.scale, m, density))
     conditioning = _conditioning(scaled.model, s0 / scaled.span, scaled.offset + scaled.span * k)

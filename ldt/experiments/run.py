@@ -34,6 +34,7 @@ from ldt.numerics.workers import mapper
 FORMAT = "ldt-learn-1"
 SEGMENT = 10  # sweeps
 ACCEPT = {"hmc": 0.8, "mala": 0.6, "langevin": 0.95}
+GAIN = {"hmc": 0.2, "mala": 0.2, "langevin": 1.0}  # of log h a sweep, a quarter of it in the second half of the warm-up
 TRACES = ("energy", "alignment", "train_error", "specialised", "acceptance")
 #: |w . w*| beyond this is counted as specialised, in units of sigma_w (between the wells of theory section 3).
 SPECIALISED = 0.8
@@ -86,7 +87,7 @@ def advance(task: tuple[Experiment, int, int, int, Array, float]) -> tuple[Array
             z, _ = exchange(post, z, random, fresh=True)
             u, slope = post.energy(z)
         if sweep < experiment.warmup:
-            gain = 0.2 if sweep < experiment.warmup // 2 else 0.05
+            gain = GAIN[sampler] if sweep < experiment.warmup // 2 else 0.25 * GAIN[sampler]
             h = min(max(h * math.exp(gain * (accepted - ACCEPT[sampler])), 1e-5), 2.0)
         phi = stack.features(post.x, z)
         readouts = post.readouts(post.evidence(phi), random)
@@ -123,6 +124,8 @@ def run(
     check_extra()
     path = None if checkpoint is None else Path(checkpoint)
     chains = load(path, experiment) if path is not None and path.exists() else Chains.fresh(experiment)
+    if path is not None and not path.exists():
+        save(path, experiment, chains)  # a file that cannot be written is said now
     total = experiment.warmup + experiment.sweeps
     apply, close = mapper(workers)
     saved = time.monotonic()
@@ -196,7 +199,7 @@ def save(path: Path, experiment: Experiment, chains: Chains) -> None:
         os.replace(part, path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            part.unlink()
+            part.unlink(missing_ok=True)
         raise ModelError(f"checkpoint: {path} cannot be written ({error.strerror})") from None
 
 
@@ -218,7 +221,7 @@ def seed_of(path: Any) -> int:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             head = json.loads(str(file["head"]))
             arrays = {name: file[name] for name in ("z", "h", "traces", "w", "rho", "a")}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):

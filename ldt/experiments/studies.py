@@ -31,26 +31,26 @@ from ldt.numerics.random import block_generator
 from ldt.tails.exact import exact
 
 SHARE = 0.1
-BOOTSTRAPS = 2000
+BOOTSTRAPS = 1000
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done: ``full`` is what is stored, ``small`` what the tests run."""
+    """How much is done: ``FULL`` is what is stored, ``SMALL`` what the tests run."""
 
     dims: tuple[int, ...]
-    ratios: tuple[float, ...]
+    ratios: tuple[float, ...]  # P/d
     widths: tuple[int, ...]
     count_dim: int
     overlap_dim: int
-    networks: int
-    sweeps: int
-    warmup: int
+    networks: tuple[int, int, int]  # of a point of (b), halved beyond d = 12; of (c); of (a)
+    sweeps: tuple[int, int]  # of (b) and (c); of (a)
+    warmup: tuple[int, int]
 
 
-FULL = Size((8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48, 96, 192), 24, 40, 32, 60, 40)
-SMALL = Size((5, 6), (10.0, 40.0), (4, 8), 8, 8, 4, 40, 30)
+FULL = Size((8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48, 96), 24, 40, (32, 8, 40), (60, 60), (40, 100))
+SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, (4, 4, 4), (20, 20), (10, 10))
 
 
 def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options: Any) -> LearnResult:
@@ -64,13 +64,26 @@ def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options:
 
 
 def threshold(work: Path, size: Size = FULL) -> Iterator[Row]:
-    """One row for every (d, P): the mean share and its error; ``threshold_summary`` makes P* of them."""
+    """One row for every (d, P) around the threshold, from which ``threshold_summary`` makes P*: P/d grows through ``ratios``, from two
+    below the last crossing, until the share is past twice 0.1, and goes back where it begins beyond 0.1."""
+    first = 0
     for d in size.dims:
-        for ratio in size.ratios:
-            samples = round(ratio * d)
-            r = trained(work, AlignmentSum(d, d), samples, f"threshold-{d}-{samples}", networks=size.networks, sweeps=size.sweeps,
-                        warmup=size.warmup, rng=2, theory=False)  # fmt: skip
+        found: dict[int, float] = {}
+        at = first
+        while 0 <= at < len(size.ratios):
+            samples = round(size.ratios[at] * d)
+            networks = size.networks[0] if d <= 12 else size.networks[0] // 2
+            r = trained(work, AlignmentSum(d, d), samples, f"threshold-{d}-{samples}", networks=networks, sweeps=size.sweeps[0],
+                        warmup=size.warmup[0], rng=2, theory=False)  # fmt: skip
             yield {"d": d, "N": d, "P": samples, **_measured(r), "shares": " ".join(f"{x:.6g}" for x in r.shares)}
+            found[at] = r.share
+            if max(found.values()) > 2.0 * SHARE or max(found) == len(size.ratios) - 1:
+                at = min(found) - 1
+                if found[at + 1] < SHARE:
+                    break
+            else:
+                at = max(found) + 1
+        first = max(0, min((i for i in found if found[i] >= SHARE), default=first + 2) - 2)
 
 
 def _measured(r: LearnResult) -> Row:
@@ -148,7 +161,7 @@ def saddle_samples(law: AlignmentSum) -> float:
     return rate_at(law, SHARE).tilt / (1.0 - SHARE)
 
 
-def law_samples(law: AlignmentSum, points: int = 150) -> float:
+def law_samples(law: AlignmentSum, points: int = 80) -> float:
     """P/kappa at which the mean of A under its exact prior density times exp(-(P/kappa)(1 - A)^2/2) is 0.1."""
     from scipy.interpolate import PchipInterpolator
     from scipy.optimize import brentq
@@ -183,8 +196,8 @@ def count(work: Path, size: Size = FULL) -> Iterator[Row]:
     d = size.count_dim
     for n in size.widths:
         samples = round(40.0 * math.sqrt(n * d))
-        r = trained(work, AlignmentSum(n, d), samples, f"count-{n}-{samples}", networks=max(4, size.networks // 2), sweeps=size.sweeps,
-                    warmup=size.warmup, rng=3, theory=False)  # fmt: skip
+        r = trained(work, AlignmentSum(n, d), samples, f"count-{n}-{samples}", networks=size.networks[1], sweeps=size.sweeps[0],
+                    warmup=size.warmup[0], rng=3, theory=False)  # fmt: skip
         ratio = math.sqrt(n / d)
         row = {"N": n, "d": d, "P": samples, "sqrt_N_over_d": ratio, **_measured(r)}
         for cut in (0.7, 0.9):
@@ -199,12 +212,11 @@ def count(work: Path, size: Size = FULL) -> Iterator[Row]:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def overlap(work: Path, size: Size = FULL, networks: int = 200, sweeps: int = 600) -> LearnResult:
+def overlap(work: Path, size: Size = FULL) -> LearnResult:
     """The networks of (a)."""
     d = size.overlap_dim
-    full = size is FULL
-    return trained(work, AlignmentSum(d, d, overlap="full"), 40 * d, "overlap", networks=networks if full else size.networks,
-                   sweeps=sweeps if full else size.sweeps, warmup=100 if full else size.warmup, keep=20 if full else 10, rng=1)  # fmt: skip
+    return trained(work, AlignmentSum(d, d, overlap="full"), 40 * d, "overlap", networks=size.networks[2], sweeps=size.sweeps[1],
+                   warmup=size.warmup[1], rng=1)  # fmt: skip
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -2,7 +2,8 @@ r"""The stored studies of trained networks (data/experiments, made by data/exper
 
 ``overlap``    (a) the law of w . w* at d = N = 40, P = 40 d, kappa = 1 against the tilted density in both overlap forms;
 ``threshold``  (b) P* at A_f = 0.1 against d at N = d, its exponent, and what the exact law of A predicts;
-``count``      (c) how many neurons specialise against sqrt(N/d) at d = 24, P = 40 sqrt(N d).
+``count``      (c) how many neurons specialise against sqrt(N/d) at d = 24, P = 40 sqrt(N d);
+``samplers``   (d) one posterior, at d = N = 8, P = 400, by HMC with exchanges, by MALA and by unadjusted Langevin dynamics.
 
 Each network run keeps its checkpoint in ``work``, so a stopped study goes on where it was.  Run as ``python -m ldt.experiments.studies NAME
 --work DIR -o FILE``.
@@ -24,7 +25,9 @@ import numpy as np
 
 from ldt.errors import Interrupted
 from ldt.experiments.activations import Array
+from ldt.experiments.experiment import SAMPLERS
 from ldt.experiments.learn import LearnResult, learn
+from ldt.experiments.run import TRACES
 from ldt.experiments.theory import self_consistent
 from ldt.models.alignment import OVERLAPS, AlignmentSum
 from ldt.numerics.random import block_generator
@@ -44,13 +47,14 @@ class Size:
     widths: tuple[int, ...]
     count_dim: int
     overlap_dim: int
-    networks: tuple[int, int, int]  # of a point of (b), halved beyond d = 12; of (c); of (a)
+    sampler_dim: int
+    networks: tuple[int, int, int]  # of a point of (b); of (c); of (a)
     sweeps: tuple[int, int]  # of (b) and (c); of (a)
     warmup: tuple[int, int]
 
 
-FULL = Size((8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48, 96), 24, 40, (32, 8, 40), (60, 60), (40, 100))
-SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, (4, 4, 4), (20, 20), (10, 10))
+FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48, 96), 24, 40, 8, (32, 8, 40), (60, 60), (40, 100))
+SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, 3, (4, 4, 4), (12, 20), (10, 10))
 
 
 def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options: Any) -> LearnResult:
@@ -65,19 +69,18 @@ def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options:
 
 def threshold(work: Path, size: Size = FULL) -> Iterator[Row]:
     """One row for every (d, P) around the threshold, from which ``threshold_summary`` makes P*: P/d grows through ``ratios``, from two
-    below the last crossing, until the share is past twice 0.1, and goes back where it begins beyond 0.1."""
+    below the last crossing, until the share is past 0.14, and goes back where it begins beyond 0.1."""
     first = 0
     for d in size.dims:
         found: dict[int, float] = {}
         at = first
         while 0 <= at < len(size.ratios):
             samples = round(size.ratios[at] * d)
-            networks = size.networks[0] if d <= 12 else size.networks[0] // 2
-            r = trained(work, AlignmentSum(d, d), samples, f"threshold-{d}-{samples}", networks=networks, sweeps=size.sweeps[0],
+            r = trained(work, AlignmentSum(d, d), samples, f"threshold-{d}-{samples}", networks=size.networks[0], sweeps=size.sweeps[0],
                         warmup=size.warmup[0], rng=2, theory=False)  # fmt: skip
             yield {"d": d, "N": d, "P": samples, **_measured(r), "shares": " ".join(f"{x:.6g}" for x in r.shares)}
             found[at] = r.share
-            if max(found.values()) > 2.0 * SHARE or max(found) == len(size.ratios) - 1:
+            if max(found.values()) > 1.4 * SHARE or max(found) == len(size.ratios) - 1:
                 at = min(found) - 1
                 if found[at + 1] < SHARE:
                     break
@@ -118,7 +121,8 @@ def threshold_summary(rows: Sequence[Row], predict: bool = True) -> list[Row]:
         samples = [float(row["P"]) for row in mine]
         shares = [np.array(str(row["shares"]).split(), dtype=float) for row in mine]
         value = crossing(samples, [float(x.mean()) for x in shares])
-        boot = np.array([crossing(samples, [float(random.choice(x, len(x)).mean()) for x in shares]) for _ in range(BOOTSTRAPS)])
+        picks = random.integers(0, len(shares[0]), (BOOTSTRAPS, len(shares[0])))  # one choice for all P: their data sets are nested
+        boot = np.array([crossing(samples, [float(x[pick].mean()) for x in shares]) for pick in picks])
         boots.append(boot)
         row: Row = {"d": d, "P_star": value, "error": float(np.nanstd(boot)), "outside": float(np.isnan(boot).mean())}
         out.append({**row, **predictions(d)} if predict else row)
@@ -209,6 +213,26 @@ def count(work: Path, size: Size = FULL) -> Iterator[Row]:
         yield row | {"M_concentrated": 3.0 * scaled * ratio, "M_full": 2.6728 * scaled * ratio}
 
 
+# -- (d) --------------------------------------------------------------------------------------------------------------
+
+
+def samplers(work: Path, size: Size = FULL) -> Iterator[Row]:
+    """One row a sampler on the same data sets: the share, the mean energy, and their differences from HMC with errors over data sets."""
+    d = size.sampler_dim
+    first: dict[str, Array] = {}
+    for name in SAMPLERS:
+        length = 1 if name == "hmc" else 3
+        r = trained(work, AlignmentSum(d, d), 50 * d, f"samplers-{name}", networks=size.networks[1], sweeps=5 * length * size.sweeps[0],
+                    warmup=5 * size.warmup[0], sampler=name, rng=4, theory=False)  # fmt: skip
+        means = {"share": r.shares, "energy": r.traces[:, :, TRACES.index("energy")].reshape(r.experiment.datasets, -1).mean(axis=1)}
+        row: Row = {"sampler": name, "N": d, "d": d, "P": 50 * d, "sweeps": r.sweeps, "acceptance": r.acceptance, **_measured(r)}
+        for what, values in means.items():
+            gap = values - first.setdefault(what, values)
+            row |= {f"{what}_mean": float(values.mean()), f"{what}_minus_hmc": float(gap.mean()),
+                    f"{what}_minus_hmc_error": float(gap.std(ddof=1) / math.sqrt(len(gap)))}  # fmt: skip
+        yield row
+
+
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +257,7 @@ def overlap_tables(r: LearnResult) -> dict[str, str]:
     return {"overlap.csv": table([{**_measured(r), **c.to_dict()} for c in r.comparisons])}
 
 
-STUDIES: dict[str, Callable[..., Any]] = {"overlap": overlap, "threshold": threshold, "count": count}
+STUDIES: dict[str, Callable[..., Any]] = {"overlap": overlap, "threshold": threshold, "count": count, "samplers": samplers}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

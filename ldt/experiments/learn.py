@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class LearnResult(_Record):
     ``counts`` the means of each data set.  ``w``, ``rho``, ``a`` are the kept neurons, shape (networks, draws, N), ``traces`` those of
     ldt.experiments.run; they are not part of ``to_dict``.
     """
+
+    picture: ClassVar[str] = "ldt.plots.learned:plot_learned"
 
     experiment: Experiment
     sweeps: int

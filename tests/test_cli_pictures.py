@@ -33,6 +33,7 @@ LINES = {
     "sum": "sum --law gamma(2,scale=3) --n 100 --x 900",
     "lazy": "lazy --degrees 1,3",
     "rg": "rg --modes 100 --samples 20 --seed 1",
+    "learn": f"learn {SMALL} --samples 40 --networks 2 --sweeps 20 --warmup 10 --seed 1",
 }
 #: Commands whose answer is no picture.
 WITHOUT = {"plan", "doctor", "cite", "examples", "report"}

@@ -33,6 +33,7 @@ RANK = {
     "sums": 4,
     "reference": 4,
     "scaling": 5,
+    "experiments": 5,
     "api": 6,
     "plots": 7,
     "cli": 8,

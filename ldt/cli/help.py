@@ -17,6 +17,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "sum": ("ldt-rate sum --law 'gamma(2, scale=3)' --n 100 --x 900",),
     "lazy": ("ldt-rate lazy --kernel erf --dim 10 --degrees 1,3,5",),
     "rg": ("ldt-rate rg --exponent 0.5 --modes 400 --samples 100 --seed 1",),
+    "learn": ("ldt-rate learn talk_full.toml --width 8 --dim 8 --samples 200 --networks 4 --sweeps 60 --warmup 40 --seed 1",),
     "plan": ("ldt-rate plan talk.toml --level 1",),
     "report": ("ldt-rate report talk.toml --level 1 --seed 1 -o report.html",),
     "examples": ("ldt-rate examples models",),

@@ -33,6 +33,7 @@ COMMANDS = {
     "lazy": ("ldt.cli.lazy", "What a lazy network pays for a component, and the data it needs, on real inputs too."),
     "rg": ("ldt.cli.rg", "How the ridge and the couplings (r, u) flow as modes are eliminated."),
     "report": ("ldt.cli.report", "One page of a model: numbers, errors, pictures, patterns, P*, and how to make each again."),
+    "learn": ("ldt.cli.learn", "Train networks on P samples and lay their weights over the tilted density."),
     "plan": ("ldt.cli.plan", "Which method, why, and at what cost; nothing is run."),
     "examples": ("ldt.cli.examples", "The shipped model files, into a folder."),
     "cite": ("ldt.cli.cite", "BibTeX for what a result used."),

@@ -7,7 +7,7 @@ With G of ldt.adaptation.kernel_maps, K_1 = X Sigma X^T, Q_l = sigma_l^2 G(K_{l-
     F = y^T (Q_f + s^2)^-1 y/2 + log det(Q_f + s^2)/2 + sum_{l>=2} N_l KL(K_l || Q_l) + N_1 KL(Sigma || sigma_1^2/d),
 
 and its stationary points are, with t = (Q_f + s^2)^-1 y and A = t t^T - (Q_f + s^2)^-1   (Seroussi, Naveh, Ringel 2023;
-docs/adaptation.md, eqs. 13-17),
+docs/adaptation.md, eqs. 11-14),
 
     f = Q_f t,    K_l^-1 = Q_l^-1 - D_l/N_l,    Sigma^-1 = d/sigma_1^2 - D_1/N_1,
     D_L = sigma_a^2 G'(K_L)*[A],    D_l = sigma_{l+1}^2 G'(K_l)*[E_{l+1}],  E_l = D_l + D_l K_l D_l/N_l,    D_1 <- X^T D_1 X,

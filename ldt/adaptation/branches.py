@@ -19,7 +19,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,8 @@ class AdaptationCurve(_Record):
     ``threshold`` is P*, the first transition (None: one well only, no transition).  ``mixture`` is alpha averaged over the branches with
     weights exp(-G_k) (None where branches are missing).  ``complete`` says whether every branch that is stable somewhere is listed.
     """
+
+    picture: ClassVar[str] = "ldt.plots.adaptation:plot_adaptation"
 
     samples: tuple[float, ...]
     ridge: float

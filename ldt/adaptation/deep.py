@@ -240,10 +240,12 @@ def solve_network(
     for _ in network.widths:  # with no scale the D_l follow one from another, from the top down
         ds = network._evaluate(ds, 0.0).mapped
     start = network._evaluate(ds, 0.0)
-    path, step, last, evaluations, residual = [0.0], 1.0, start, 0, 0.0
+    path, step, last, evaluations, residual, before = [0.0], 1.0, start, 0, 0.0, ds
     while path[-1] < 1.0:
         scale = min(1.0, path[-1] + step)
-        found, state, residual, used = _newton(network, ds, scale, tolerance)
+        ahead = (scale - path[-1]) / (path[-1] - path[-2]) if len(path) > 1 else 0.0
+        guess = tuple(a + ahead * (a - b) for a, b in zip(ds, before, strict=True))
+        found, state, residual, used = _newton(network, guess, scale, tolerance)
         evaluations += used
         if found is None or state is None:
             step *= 0.5
@@ -253,7 +255,7 @@ def solve_network(
                     f" (residual {residual:.1e} at the next step); no solution is returned"
                 )
             continue
-        ds, last = found, state
+        before, ds, last = ds, found, state
         path.append(scale)
         step *= 2.0
         if progress is not None:
@@ -292,24 +294,27 @@ def _newton(network: DeepNetwork, ds: tuple[Array, ...], scale: float, tolerance
         r, state = residual_of(x)
     except _Infeasible:
         return None, None, math.inf, used
-    size = math.inf
+    sizes: list[float] = []
     for _ in range(NEWTON_STEPS):
         size = float(np.linalg.norm(r)) / max(float(np.linalg.norm(x)), 1e-300)
         if size < tolerance:
             return unpack(x), state, size, used
-        step = 1e-6 * float(np.linalg.norm(x))
+        sizes.append(size)
+        if len(sizes) > 4 and size > 0.25 * sizes[-4]:  # three steps that gained little: a shorter step along the path is cheaper
+            return None, None, size, used
+        step = 1e-7 * float(np.linalg.norm(x))
 
-        def slope(v: Array, x: Array = x, step: float = step) -> Array:
+        def slope(v: Array, x: Array = x, r: Array = r, step: float = step) -> Array:
             norm = float(np.linalg.norm(v))
             if norm == 0.0:
                 return np.zeros_like(v)
             h = step / norm
             try:
-                return np.asarray((residual_of(x + h * v)[0] - residual_of(x - h * v)[0]) / (2.0 * h))
+                return np.asarray((residual_of(x + h * v)[0] - r) / h)
             except _Infeasible:
                 return np.asarray(v)
 
-        move, _ = gmres(LinearOperator((len(x), len(x)), matvec=slope), -r, rtol=1e-3, restart=30, maxiter=2)
+        move, _ = gmres(LinearOperator((len(x), len(x)), matvec=slope), -r, rtol=1e-2, restart=30, maxiter=1)
         length = 1.0
         while length > 1e-3:
             try:
@@ -322,7 +327,7 @@ def _newton(network: DeepNetwork, ds: tuple[Array, ...], scale: float, tolerance
             length *= 0.5
         else:
             return None, None, size, used
-    return None, None, size, used
+    return None, None, sizes[-1], used
 
 
 def _posterior(root: Array, d: Array, scale: float) -> tuple[Array, Array, float]:

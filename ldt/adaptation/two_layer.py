@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,8 @@ class Adaptation(_Record):
     ``specialised`` is the number of neurons held in the outer well, None for the whole law, whose solution is the only one.
     ``kernel_before`` and ``kernel_after`` are sigma_a^2 E[h h^T] under the prior and the adapted law.
     """
+
+    picture: ClassVar[str] = "ldt.plots.adaptation:plot_neuron_density"
 
     samples: float
     ridge: float

@@ -14,6 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ldt.adaptation.branches import adaptation_curve as adaptation_curve
+    from ldt.adaptation.deep import DeepNetwork as DeepNetwork
+    from ldt.adaptation.deep import solve_network as solve_network
+    from ldt.adaptation.grokking import grokking_transition as grokking_transition
+    from ldt.adaptation.two_layer import kernel_adaptation as kernel_adaptation
     from ldt.api import compare as compare
     from ldt.api import logcdf as logcdf
     from ldt.api import logpdf as logpdf
@@ -79,6 +84,11 @@ _HOME = {
     "sweep": "ldt.api",
     "tail": "ldt.api",
     "tilted": "ldt.api",
+    "kernel_adaptation": "ldt.adaptation.two_layer",
+    "adaptation_curve": "ldt.adaptation.branches",
+    "grokking_transition": "ldt.adaptation.grokking",
+    "DeepNetwork": "ldt.adaptation.deep",
+    "solve_network": "ldt.adaptation.deep",
     "pattern_table": "ldt.patterns.engine",
     "numeric_table": "ldt.patterns.geometric",
     "phases": "ldt.patterns.phases",

@@ -54,6 +54,8 @@ DRAWN: dict[str, Callable[[], Any]] = {
     "splitting": splitting,
     "rate": lambda: ldt.rate(ldt.AlignmentSum(12, 400), 1.0),
     "rate, one well": lambda: ldt.rate(ldt.AlignmentSum(10, 10, activation="linear", target=1), -1.0),
+    "adapted neuron": lambda: ldt.kernel_adaptation(ldt.AlignmentSum(40, 40, c="orthonormal"), samples=800.0),
+    "learnability curve": lambda: ldt.adaptation_curve(ldt.AlignmentSum(40, 40, c="orthonormal"), samples=[200, 500, 800], branches=4),
     "tilted law": lambda: ldt.tilted(SMALL, 1.0),
     "weights": lambda: ldt.sample_given(SMALL, 1.0, 20, rng=1),
     "weights, none specialised": lambda: ldt.sample_given(ldt.AlignmentSum(8, 8, activation="linear", target=1), 1.0, 20, rng=1),

@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "study": ("ldt-rate study two_layer_erf.toml --values 5,10,20 --method exact --method patterns -o study.csv",),
     "sample": ("ldt-rate sample talk.toml --level 1 --size 20 --seed 1 -o weights.csv --plot weights.png",),
     "sum": ("ldt-rate sum --law 'gamma(2, scale=3)' --n 100 --x 900",),
+    "adapt": ("ldt-rate adapt adapt_talk.toml --ridge 1 --samples 40..4000 --plot curve.png",),
     "lazy": ("ldt-rate lazy --kernel erf --dim 10 --degrees 1,3,5",),
     "rg": ("ldt-rate rg --exponent 0.5 --modes 400 --samples 100 --seed 1",),
     "learn": ("ldt-rate learn talk_full.toml --width 8 --dim 8 --samples 200 --networks 4 --sweeps 60 --warmup 40 --seed 1",),

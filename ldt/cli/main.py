@@ -30,6 +30,7 @@ COMMANDS = {
     "study": ("ldt.cli.study", "An architecture's patterns beside other methods, over a range of sizes."),
     "sample": ("ldt.cli.sample", "Exact draws of the weights given A >= level."),
     "sum": ("ldt.cli.sum", "P(S >= x) of any sum of independent terms."),
+    "adapt": ("ldt.cli.adapt", "What a two-layer network learns from P samples: branches, P*, a neuron's wells."),
     "lazy": ("ldt.cli.lazy", "What a lazy network pays for a component, and the data it needs, on real inputs too."),
     "rg": ("ldt.cli.rg", "How the ridge and the couplings (r, u) flow as modes are eliminated."),
     "report": ("ldt.cli.report", "One page of a model: numbers, errors, pictures, patterns, P*, and how to make each again."),

@@ -6,6 +6,7 @@ imported when a picture is drawn; without axes given, ``pyplot``'s current backe
 
 from __future__ import annotations
 
+from ldt.plots.adaptation import plot_adaptation, plot_effective_action, plot_grokking, plot_kernel_change, plot_neuron_density
 from ldt.plots.answers import plot_calibration, plot_levels, plot_methods, plot_place, plot_result
 from ldt.plots.lazy import plot_components, plot_learnability
 from ldt.plots.learned import plot_learned
@@ -17,9 +18,9 @@ from ldt.plots.tails import plot_curve, plot_gap, plot_rate, plot_specialised, p
 from ldt.plots.weights import plot_largest, plot_weights
 
 __all__ = [
-    "BLACK", "BLUE", "GREEN", "LINE_STYLES", "ORANGE", "PATTERN_STYLE", "PURPLE", "RED", "SKY", "figure_of", "plot_calibration",
-    "plot_components", "plot_costs", "plot_curve", "plot_elimination", "plot_exponents", "plot_flow", "plot_gap", "plot_grid",
-    "plot_largest", "plot_learnability", "plot_learned", "plot_learning_curve", "plot_levels", "plot_methods", "plot_phases", "plot_place",
-    "plot_rate", "plot_result", "plot_scaling", "plot_specialised", "plot_study", "plot_sweep", "plot_tilted_density", "plot_universality",
-    "plot_weights",
+    "BLACK", "BLUE", "GREEN", "LINE_STYLES", "ORANGE", "PATTERN_STYLE", "PURPLE", "RED", "SKY", "figure_of", "plot_adaptation",
+    "plot_calibration", "plot_components", "plot_costs", "plot_curve", "plot_effective_action", "plot_elimination", "plot_exponents",
+    "plot_flow", "plot_gap", "plot_grid", "plot_grokking", "plot_kernel_change", "plot_largest", "plot_learnability", "plot_learned",
+    "plot_learning_curve", "plot_levels", "plot_methods", "plot_neuron_density", "plot_phases", "plot_place", "plot_rate", "plot_result",
+    "plot_scaling", "plot_specialised", "plot_study", "plot_sweep", "plot_tilted_density", "plot_universality", "plot_weights",
 ]  # fmt: skip

@@ -24,15 +24,18 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
 
     Parameters
     ----------
-    model : AlignmentSum, or a network (ldt.models.networks)
+    model : AlignmentSum, a network (ldt.models.networks), or a sum (IidSum and its kin, CubicSum, HeavySum)
     level : float or array of floats
-        In the units of A as the model's ``c`` defines it.
-    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}; networks: {"auto", "splitting", "umbrella",
-    "montecarlo"} side : {"upper", "lower"}
+        In the units of A as the model's ``c`` defines it; an array of any shape gives arrays of that shape.
+    method : str
+        Sums over neurons: "auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"; networks: "auto", "splitting", "umbrella",
+        "montecarlo"; sums: "auto", "exact", "saddlepoint", "importance", "montecarlo"; without a tilt: "auto", "exact", "conditional",
+        "bigjump", "transition", "montecarlo".
+    side : {"upper", "lower"}
     **options
         ``saddlepoint``: form='sectors' | 'classical'; ``importance``, ``montecarlo``: samples, target_error (absolute error of
         log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps; ``splitting``, ``umbrella``:
-        replicates, particles, moves, rng, workers.
+        replicates, particles, moves, target_error, rng, workers, progress.
 
     Returns
     -------
@@ -50,6 +53,13 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     Interrupted
         Ctrl-C during sampling; its ``result`` is the answer from what was drawn until then.
 
+    Notes
+    -----
+    P is found sector by sector: P = sum_n multiplicity_n P_n, P_n = (1/2 pi i) int exp(K_n(s) - s level) ds/s ("exact"), or P_n by
+    Lugannani and Rice's formula ("saddlepoint").
+    Cost: "exact" and "saddlepoint" do not grow with the number of neurons; ``plan`` predicts the seconds of every method.
+    Source: docs/theory.md, sections 3 (sectors), 4 (contour), 5 (Lugannani and Rice 1980, eq. 10) and 6 (sampling).
+
     Examples
     --------
     >>> import ldt
@@ -63,8 +73,40 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
 
 
 def logpdf(model: Any, level: Any, *, method: str = "auto", **options: Any) -> TailResult:
-    """log of the density of A at ``level`` (nats, per unit of A); as ``tail`` otherwise.
+    """log of the density of A at ``level``, in nats per unit of A (of a lattice law, log P(S = level)); as ``tail`` otherwise.
 
+    Parameters
+    ----------
+    model : as for ``tail``
+    level : float or array of floats
+        In units of A; an array of any shape gives arrays of that shape.
+    method : str
+        As for ``tail``, where the method gives densities.
+    **options
+        As for ``tail``.
+
+    Returns
+    -------
+    TailResult
+        With ``quantity='density'``: ``logp`` is log p(level), ``error`` in nats.
+
+    Raises
+    ------
+    ModelError
+        A level, method or option that makes no sense, by name.
+    NoTiltError, MethodError
+        The method does not apply, or gives tails only.
+    ConvergenceError
+        The method did not reach an answer that it can vouch for.
+
+    Notes
+    -----
+    p = (1/2 pi i) int exp(K(s) - s level) ds, by the same contours as the tail without 1/s.
+    Cost: that of ``tail``.
+    Source: docs/theory.md, section 4.
+
+    Examples
+    --------
     >>> import ldt
     >>> r = ldt.logpdf(ldt.AlignmentSum(10**9, 10), 1.0, method="exact")
     >>> r.error < 1e-8
@@ -74,19 +116,102 @@ def logpdf(model: Any, level: Any, *, method: str = "auto", **options: Any) -> T
 
 
 def logsf(model: Any, level: Any) -> Any:
-    """log P(A >= level) by the exact method: a float, or an array of the levels' shape (nats)."""
+    """log P(A >= level) by the exact method: a float, or an array of the levels' shape (nats).
+
+    Parameters
+    ----------
+    model : as for ``tail``
+    level : float or array of floats
+        In units of A; an array of any shape.
+
+    Returns
+    -------
+    float or array of the levels' shape, in nats
+
+    Raises
+    ------
+    ModelError, NoTiltError, MethodError, ConvergenceError
+        As ``tail``: the exact method does not apply to networks, for example.
+
+    Notes
+    -----
+    ``ldt.tail(model, level, method='exact').logp``, which also has the error.
+    Cost: that of the exact method, which does not grow with the number of neurons.
+    Source: docs/theory.md, sections 3 and 4.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> model = ldt.AlignmentSum(width=5, dim=5)
+    >>> bool(ldt.logsf(model, 1.0) == ldt.tail(model, 1.0, method="exact").logp)
+    True
+    """
     return tail(model, level, method="exact").logp
 
 
 def logcdf(model: Any, level: Any) -> Any:
-    """log P(A <= level) by the exact method: a float, or an array of the levels' shape (nats)."""
+    """log P(A <= level) by the exact method: a float, or an array of the levels' shape (nats).
+
+    Parameters
+    ----------
+    model : as for ``tail``
+    level : float or array of floats
+        In units of A; an array of any shape.
+
+    Returns
+    -------
+    float or array of the levels' shape, in nats
+
+    Raises
+    ------
+    ModelError, NoTiltError, MethodError, ConvergenceError
+        As ``tail``: the exact method does not apply to networks, for example.
+
+    Notes
+    -----
+    ``ldt.tail(model, level, method='exact', side='lower').logp``, which also has the error.
+    Cost: that of the exact method, which does not grow with the number of neurons.
+    Source: docs/theory.md, sections 3 and 4.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> model = ldt.AlignmentSum(width=5, dim=5)
+    >>> bool(ldt.logcdf(model, 1.0) == ldt.tail(model, 1.0, method="exact", side="lower").logp)
+    True
+    """
     return tail(model, level, method="exact", side="lower").logp
 
 
 def rate(model: Any, level: float) -> RateResult:
-    """Large-deviation values at one level: I(alpha) = sup_s [s alpha - K(s)], its tilt and curvature, and the non-convex
-    value min over integer numbers of specialised neurons (theory section 3).  Nats; even in ``level``.
+    """Large-deviation values at one level: I(alpha) = sup_s [s alpha - K(s)], its tilt and curvature, and the non-convex value.
 
+    Parameters
+    ----------
+    model : AlignmentSum
+    level : float
+        alpha, in units of A; the values are even in it.
+
+    Returns
+    -------
+    RateResult
+        ``convex`` = I(alpha) and ``nonconvex``, the least over whole numbers of specialised neurons; in nats.
+
+    Raises
+    ------
+    ModelError
+        For a model that is no sum over neurons, or a level that is not finite.
+    NoTiltError
+        Where E exp(sA) is infinite for every s != 0.
+
+    Notes
+    -----
+    Neither value has the prefactor that ``tail`` has.
+    Cost: milliseconds to tenths of a second; it does not grow with the number of neurons.
+    Source: Chernoff, Legendre; the non-convex value: docs/theory.md, section 3.
+
+    Examples
+    --------
     >>> import ldt
     >>> r = ldt.rate(ldt.AlignmentSum(12, 400), 1.0)
     >>> f"{r.convex:.6f}", r.specialised
@@ -104,6 +229,29 @@ def rate(model: Any, level: float) -> RateResult:
 def plan(model: Any, level: float) -> Plan:
     """What ``method='auto'`` would do at this level, why, and what each method would cost; nothing is run.
 
+    Parameters
+    ----------
+    model : as for ``tail``
+    level : float
+        In units of A.
+
+    Returns
+    -------
+    Plan
+        ``method``, ``reason``, and ``candidates`` with predicted ``seconds`` (None where a method does not apply).
+
+    Raises
+    ------
+    ModelError
+        For what is not a model, or a level that is not finite.
+
+    Notes
+    -----
+    Cost: at most milliseconds, nothing is sampled or inverted; predicted seconds hold within a factor of a few.
+    Source: measured; ldt/tails/choose.py, docs/choosing.md, section "By what you have".
+
+    Examples
+    --------
     >>> import ldt
     >>> ldt.plan(ldt.AlignmentSum(50, 50), 1.0).method
     'exact'
@@ -113,7 +261,40 @@ def plan(model: Any, level: float) -> Plan:
 
 
 def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddlepoint", "importance"), **options: Any) -> list[TailResult]:
-    """The same tail by several methods, one result each (``options`` go to the methods that know them)."""
+    """The same tail by several methods, one result each.
+
+    Parameters
+    ----------
+    model : as for ``tail``
+    level : float
+        In units of A.
+    methods : sequence of str
+    **options
+        Each goes to the methods that know it.
+
+    Returns
+    -------
+    list of TailResult
+        In the order of ``methods``; ``ldt.plots.plot_methods`` draws them.
+
+    Raises
+    ------
+    ModelError, NoTiltError, MethodError, ConvergenceError
+        As ``tail``, from the first method that fails.
+
+    Notes
+    -----
+    Methods share no code where they can: agreement within the errors is evidence.
+    Cost: the sum of the methods'.
+    Source: docs/theory.md, sections 4 to 6.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> exact, saddle = ldt.compare(ldt.AlignmentSum(5, 5), 1.0, ("exact", "saddlepoint"))
+    >>> abs(exact.logp - saddle.logp) < saddle.error
+    True
+    """
     known = {m: method_of(model, m).options for m in methods}
     return [tail(model, level, method=m, **{k: v for k, v in options.items() if k in known[m]}) for m in known]
 
@@ -122,6 +303,38 @@ def tilted(model: Any, level: float) -> Any:
     """The exponentially tilted law at this level, sector by sector: it can be sampled, its density evaluated.
 
     Returns a ldt.tails.tilting.TiltedLaw.
+
+    Parameters
+    ----------
+    model : AlignmentSum
+    level : float
+        In units of A, not 0.
+
+    Returns
+    -------
+    ldt.tails.tilting.TiltedLaw
+        ``rvs`` draws networks, ``log_density`` is one neuron's (nats), ``plot`` draws it.
+
+    Raises
+    ------
+    ModelError
+        At level 0, where the tilt is 0, and for models that are no sum over neurons.
+    NoTiltError
+        Where E exp(sA) is infinite for every s != 0.
+
+    Notes
+    -----
+    Given a sector at tilt s, w has density prop. to prior(w) exp(kappa s^2 g(w)^2) in its bin, and
+    a | w ~ N(s c sigma_a^2 g/N, sigma_a^2/N).
+    Cost: that of one saddle-point answer.
+    Source: docs/theory.md, section 6; the law of Gaertner-Ellis and Cramer.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> law = ldt.tilted(ldt.AlignmentSum(5, 5), 1.0)
+    >>> law.tilt > 0.0
+    True
     """
     from ldt.tails.tilting import tilted_law
 
@@ -141,7 +354,41 @@ def sample_given(model: Any, level: float, size: int = 1, *, side: str | None = 
     shape (size, N), ``rho`` = |w_perp|^2, ``A``, ``seed``; Ctrl-C raises ldt.Interrupted, whose ``result`` has the draws made until then.
     Sums: a ldt.tails.sum_given.SumSample with the terms; exact where rejection is feasible, else weighted, which its ``exact`` says.
 
+    Parameters
+    ----------
+    model : AlignmentSum, or a sum (IidSum and its kin, CubicSum, HeavySum)
+    level : float
+        In units of A (or S).
+    size : int
+        Networks (or sums) to draw.
+    side : {"upper", "lower"}, optional
+    rng : None, int, SeedSequence or Generator
+
+    Returns
+    -------
+    ConditionalSample or SumSample
+        ``a``, ``w`` and ``rho`` of shape (size, N), ``A`` of shape (size,); of sums ``x`` (size, n), ``S`` and ``weights`` (size,).
+        Both ``plot``.
+
+    Raises
+    ------
+    ModelError
+        For another model, a level that is not finite, or a size that is out of range.
+    ConvergenceError
+        Where rejection accepts too few.
+
+    Notes
+    -----
+    Sums over neurons: a sector is drawn, its tilted weights accepted with probability Phi(-level/sqrt V) exp(-theta T) over its maximum.
+    Cost: a few proposals a draw, each of N neurons; more for sums without a tilt.
+    Source: docs/theory.md, sections 6 and 10.
+
+    Examples
+    --------
     >>> import ldt
+    >>> drawn = ldt.sample_given(ldt.AlignmentSum(8, 5), 1.0, 3, rng=1)
+    >>> drawn.w.shape, bool(drawn.A.min() >= 1.0)
+    ((3, 8), True)
     >>> from scipy import stats
     >>> given = ldt.sample_given(ldt.IidSum(stats.expon(), 5), 100.0, 1000, rng=1)      # P = 2.5e-38
     >>> given.x.shape, given.exact, bool(given.S.min() >= 100.0)
@@ -189,6 +436,12 @@ def sweep(path: Any, output: Any, *, workers: Any = 1, progress: Any = None) -> 
     ------
     ModelError
         A sweep file that makes no sense, or records that are none, by name.
+
+    Notes
+    -----
+    Each finished point is on disk before the next begins, so that a stopped sweep goes on where it was.
+    Cost: the points'; each takes what ``plan`` says.  Levels are in units of A, results in nats.
+    Source: format in docs/sweeps.md, section "The file".
 
     Examples
     --------

@@ -6,29 +6,90 @@ from typing import Any
 
 
 class LdtError(Exception):
-    """Base class of the errors that the package raises on purpose."""
+    """Base class of the errors that the package raises on purpose; its message is one line.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> try:
+    ...     ldt.AlignmentSum(width=0, dim=5)
+    ... except ldt.LdtError as error:
+    ...     print(error)
+    width: must be an integer from 1 to 1e+12, got 0
+    """
 
 
 class ModelError(LdtError, ValueError):
-    """A model, level or option that makes no sense; the message names the argument."""
+    """A model, level or option that makes no sense; the message names the argument.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> try:
+    ...     ldt.tail(ldt.AlignmentSum(5, 5), 1.0, side="left")
+    ... except ldt.ModelError as error:
+    ...     print(error)
+    side: must be 'upper' or 'lower', got 'left'
+    """
 
 
 class NoTiltError(LdtError, ValueError):
-    """The exponential moment that the method needs is infinite."""
+    """The exponential moment that the method needs is infinite; the message names methods that do without.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> try:
+    ...     ldt.rate(ldt.CubicSum(10), 3.0)
+    ... except ldt.NoTiltError as error:
+    ...     print(str(error)[:39])
+    model: E exp(s A) is infinite for every
+    """
 
 
 class MethodError(LdtError, ValueError):
-    """The question has no answer by the method that was asked for; the message names one that has."""
+    """The question has no answer by the method that was asked for; the message names one that has.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> try:
+    ...     ldt.logpdf(ldt.TwoLayerNetwork(5, 5), 1.0, method="splitting")
+    ... except ldt.MethodError as error:
+    ...     print(error)
+    method: 'splitting' gives tails, not densities
+    """
 
 
 class ConvergenceError(LdtError, ArithmeticError):
-    """A numerical procedure did not reach an answer it can vouch for."""
+    """A numerical procedure did not reach an answer it can vouch for.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> issubclass(ldt.ConvergenceError, ArithmeticError)
+    True
+    """
 
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C ended a sampling method; ``result`` is the usable answer of what was drawn until then (status 'warning', or 'failed').
 
     It derives from KeyboardInterrupt, so that a program that does not ask for it ends as it would have.
+
+    Parameters
+    ----------
+    result : TailResult or a command's result
+        The answer from what was drawn until then.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> try:
+    ...     raise ldt.Interrupted(ldt.TailResult(-10.0, 0.5, error_kind="stderr", status="warning"))
+    ... except KeyboardInterrupt as stop:
+    ...     print(stop.result.logp)
+    -10.0
     """
 
     def __init__(self, result: Any) -> None:

@@ -82,7 +82,28 @@ class _Record(Drawn):
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer took: ``nodes`` evaluated, ``samples`` drawn, wall ``seconds``."""
+    """What an answer took.
+
+    Attributes
+    ----------
+    nodes : int
+        Evaluated in quadratures and contours.
+    samples : int
+        Drawn.
+    seconds : float
+        Of wall time.
+
+    Notes
+    -----
+    Cost: that of the answer it belongs to.
+    Source: counted while the answer was found.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> ldt.tail(ldt.AlignmentSum(5, 5), 1.0, method="exact").cost.nodes > 0
+    True
+    """
 
     nodes: int = 0
     samples: int = 0
@@ -96,10 +117,27 @@ class Cost:
 class TailResult(_Record):
     """log P(A >= level) (``quantity='tail'``, ``side='upper'``), its lower twin, or log p(level) (``'density'``).
 
-    ``logp`` and ``error`` are in nats; for an array of levels they, ``level`` and ``status`` are arrays of the
-    levels' shape and ``detail`` is a tuple with one entry a level.  ``status`` is ``'ok'``, ``'warning'`` (an answer
-    whose error exceeds what was asked or expected; ``advice`` says what to do) or ``'failed'`` (``logp`` is NaN).
+    Attributes
+    ----------
+    logp, error : float or array
+        In nats; for an array of levels they, ``level`` and ``status`` are arrays of the levels' shape.
+    error_kind : {"bound", "estimate", "stderr"}
+        What ``error`` means: a bound, a numerical estimate, one standard error.
+    method, quantity, side : str
+    status : {"ok", "warning", "failed"}
+        'warning': an answer whose error exceeds what was asked or expected, ``advice`` says what to do; 'failed': ``logp`` is NaN.
+    level, model, seed, advice, cost : the question, its provenance, and what it took
+    detail : of the method
+        What it knows beyond log P; for an array of levels a tuple with one entry a level.
 
+    Notes
+    -----
+    Natural logarithms, so that P = exp(-10^6) is an ordinary answer; ``p``, ``log10p`` and ``interval`` follow from it.  ``plot`` draws it.
+    Cost: ``cost.seconds`` is the wall time it took.
+    Source: docs/start.md; the meaning of the errors: docs/accuracy.md and docs/calibration.md.
+
+    Examples
+    --------
     >>> r = TailResult(logp=-2302.585092994046, error=1e-9, level=1.0, method="exact")
     >>> round(r.log10p, 6), r.p
     (-1000.0, 0.0)
@@ -163,10 +201,28 @@ class TailResult(_Record):
 class RateResult(_Record):
     """Large-deviation values at one level, all in nats.
 
-    ``convex`` is I(alpha) = sup_s [s alpha - K(s)] (Chernoff; the convex hull), ``tilt`` the maximiser s, ``curvature``
-    K''(s).  ``nonconvex`` is min_k of the sectors' own rates, log-multiplicity included: the large-deviation value when the
-    number k of specialised neurons is an integer, attained at ``specialised`` neurons with tilt ``sector_tilt``.
-    With one well only, ``nonconvex`` equals ``convex`` and ``specialised`` is None.
+    Attributes
+    ----------
+    convex, tilt, curvature : float
+        I(alpha) = sup_s [s alpha - K(s)] (Chernoff; the convex hull), the maximiser s (1/units of A) and K''(s).
+    nonconvex, specialised, sector_tilt : float, int or None, float
+        min_k of the sectors' own rates, log-multiplicity included: the large-deviation value when the number k of specialised neurons is an
+        integer, attained at ``specialised`` neurons with tilt ``sector_tilt``.  With one well only, ``nonconvex`` equals ``convex`` and
+        ``specialised`` is None.
+    level, model
+
+    Notes
+    -----
+    ``plot`` draws s alpha - K(s) with its maximum.
+    Cost: see ``ldt.rate``.
+    Source: docs/theory.md, section 3.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> r = ldt.rate(ldt.AlignmentSum(12, 400), 1.0)
+    >>> r.nonconvex > r.convex, r.specialised
+    (True, 1)
     """
 
     picture: ClassVar[str] = "ldt.plots.tails:plot_rate"
@@ -183,8 +239,25 @@ class RateResult(_Record):
 
 @dataclass(frozen=True)
 class Plan(_Record):
-    """What ``method='auto'`` would do: the chosen ``method``, the ``reason``, and every candidate with its
-    predicted cost in seconds (None where a method does not apply)."""
+    """What ``method='auto'`` would do.
+
+    Attributes
+    ----------
+    method, reason : str
+    candidates : tuple of dict
+        Every method with its predicted ``seconds`` (None where it does not apply) and a note.
+
+    Notes
+    -----
+    Cost: none; nothing has been run.
+    Source: measured; docs/choosing.md.
+
+    Examples
+    --------
+    >>> import ldt
+    >>> [c["method"] for c in ldt.plan(ldt.AlignmentSum(5, 5), 1.0).candidates][:2]
+    ['exact', 'saddlepoint']
+    """
 
     method: str
     reason: str

@@ -161,6 +161,17 @@ class IidSum(_Methods):
         Heavy tails included: ``exact`` without a tilt for the laws of docs/heavy.md, sampling and the big jump for the others.
     n : int, 1 to 1e12
 
+    Raises
+    ------
+    ModelError
+        For what is not a law, or a count that is no integer from 1 to 1e12.
+
+    Notes
+    -----
+    K(s) = n K_1(s), inverted along a path through the saddle; sf is P(S > x), ``ldt.tail`` P(S >= x).
+    Cost: milliseconds to a second, which does not grow with n.  S has the law's units, logs are nats.
+    Source: docs/sums.md, section "How exact works"; Daniels 1954, eq. 2.6 for the saddle.
+
     Examples
     --------
     >>> from scipy import stats
@@ -188,6 +199,17 @@ class WeightedSum(_Methods):
     counts : int or sequence of int, default 1
     sigma, shift : float
         A Gaussian part and a constant.
+
+    Raises
+    ------
+    ModelError
+        For laws, weights and counts that do not fit, or are not finite.
+
+    Notes
+    -----
+    K(s) = shift s + sigma^2 s^2/2 + sum_j n_j K_j(w_j s).
+    Cost: grows with the number of different terms, not with counts.  S has the laws' units, logs are nats.
+    Source: docs/sums.md, section "How exact works"; chi-squares: Imhof 1961, Davies 1980.
 
     Examples
     --------
@@ -303,8 +325,26 @@ def _extras(sigma: Any, shift: Any) -> list[Part]:
 class CompoundSum(_Methods):
     """X_1 + ... + X_N with N independent of the terms: insurance claims, shot noise.  P(S = 0) >= P(N = 0).
 
-    ``number`` is a frozen law on 0, 1, 2, ... such as stats.poisson(2), ``law`` that of one term.
+    Parameters
+    ----------
+    number : frozen law on 0, 1, 2, ...
+        Such as stats.poisson(2).
+    law : frozen scipy.stats law, or a Law
+        Of one term.
 
+    Raises
+    ------
+    ModelError
+        For laws that cannot be compounded: a number that is not on 0, 1, 2, ...
+
+    Notes
+    -----
+    K(s) = K_N(K_X(s)).
+    Cost: as IidSum.  S has the units of a term, logs are nats.
+    Source: docs/sums.md, sections "How exact works" and "Laws".
+
+    Examples
+    --------
     >>> from scipy import stats
     >>> S = CompoundSum(stats.poisson(2.0), stats.expon())
     >>> round(float(S.cdf(0.0)), 12), round(S.var(), 12)
@@ -320,10 +360,34 @@ class CompoundSum(_Methods):
 class EmpiricalSum(_Methods):
     """The sum of n draws, with replacement, from data: the bootstrap law.  What the sampling of the data adds is not in it.
 
-    ``reliable_tilt`` is the range of s where the weights exp(s x_i) leave an effective number (sum w)^2/sum w^2 of at least 30 data
-    points (or of all but a tenth, where there are fewer), ``reliable_levels`` the levels with their saddle in it; beyond, ``ldt.tail``
-    says 'warning': there the answer rests on a few largest data.
+    Parameters
+    ----------
+    data : array of floats
+        At least 2; any shape, flattened.
+    n : int
+        1 to 1e12.
 
+    Attributes
+    ----------
+    reliable_tilt : (float, float)
+        The range of s where the weights exp(s x_i) leave an effective number (sum w)^2/sum w^2 of at least 30 data points (or of all but a
+        tenth, where there are fewer).
+    reliable_levels : (float, float)
+        The levels with their saddle in it; beyond, ``ldt.tail`` says 'warning': there the answer rests on a few largest data.
+
+    Raises
+    ------
+    ModelError
+        For data that are not at least 2 finite numbers, or a count out of range.
+
+    Notes
+    -----
+    K(s) = n log mean exp(s x_i).
+    Cost: grows with the number of data, not with n.  S has the data's units, logs are nats.
+    Source: docs/sums.md, section "Data".
+
+    Examples
+    --------
     >>> import numpy as np
     >>> S = EmpiricalSum(np.random.default_rng(1).exponential(size=500), 40)
     >>> low, high = S.reliable_levels

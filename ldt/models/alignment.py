@@ -111,6 +111,13 @@ class AlignmentSum:
     ModelError
         Naming the argument and what is allowed; also where the activation has no overlap with the target at all.
 
+    Notes
+    -----
+    A = c sum_i a_i g(w_i) is Gaussian given the weights, so that K(s) = N log E exp(kappa s^2 g^2), kappa = c^2 sigma_a^2/(2N).
+    Levels are in units of A; everything logarithmic is in nats.
+    Cost: nothing is computed until a question is asked.
+    Source: [S]; docs/theory.md, sections 1 and 2.
+
     Examples
     --------
     >>> model = AlignmentSum(width=50, dim=50)

@@ -150,9 +150,30 @@ def _check_size(name: str, size: Any) -> None:
 class Architecture:
     """Layers from input to readout, a target, and what the symbols of the sizes are.
 
-    Raises ModelError, naming the field, where layers do not fit together, a symbol has no width, or the network's first layer
-    is not made for such a target.
+    Parameters
+    ----------
+    layers : sequence of Layer
+        At least one, and then a readout.
+    target : Target
+    widths : mapping
+        {size: its law}: a number, or a power of the base like "64*d^0.5".
+    base : str
+        The size that grows.
+    label : str
 
+    Raises
+    ------
+    ModelError
+        Naming the field, where layers do not fit together, a symbol has no width, or the first layer is not made for the target.
+
+    Notes
+    -----
+    Sizes are numbers of neurons, inputs, patches ... (no units); it has patterns (``pattern_table``, ``numeric_table`` in nats) and no law.
+    Cost: none.
+    Source: docs/models.md and docs/theory.md, section 9.
+
+    Examples
+    --------
     >>> net = Architecture((Layer("fully connected", {"inputs": "d", "width": "N"}), Layer("readout")), Target("hermite", 3),
     ...                    {"d": "d", "N": "64*d"})
     >>> net.exponents["N"], net.sizes_at(20)

@@ -24,7 +24,14 @@ PIECE = 1_000_000
 
 @dataclass(frozen=True)
 class HeavySum:
-    """n terms of one law: S = sign (shift + factor sum Y)."""
+    """n terms of one law: S = sign (shift + factor sum Y).
+
+    Notes
+    -----
+    E exp(sS) is infinite for every s > 0 (or s < 0): no tilt; the exact tail integrates along the cut of the transform and a ray.
+    Cost: of an exact tail, seconds for any n.  Levels have the units of S, log P is in nats.
+    Source: docs/theory.md, section 10, and docs/heavy.md.
+    """
 
     term: Term
     n: int

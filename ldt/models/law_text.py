@@ -25,8 +25,30 @@ OWN: dict[str, Callable[..., Law]] = {"variance_gamma": VarianceGamma}
 
 
 def parse_law(text: Any) -> Law:
-    """The law that ``text`` names; ModelError naming what is wrong.
+    """The law that ``text`` names: any of scipy.stats, ``variance_gamma``, ``compound(number, claim)``.
 
+    Parameters
+    ----------
+    text : str
+        Like "gamma(2, scale=3)", at most 1000 characters; it is parsed and never evaluated.
+
+    Returns
+    -------
+    Law
+        What IidSum and WeightedSum take; its values have the units of the text's numbers.
+
+    Raises
+    ------
+    ModelError
+        Naming what is wrong: a name that scipy.stats lacks, brackets, parameters out of range.
+
+    Notes
+    -----
+    Cost: milliseconds, and the import of scipy.stats.
+    Source: the grammar in docs/sums.md, section "Laws".
+
+    Examples
+    --------
     >>> parse_law("gamma(2, scale=3)").mean
     6.0
     >>> parse_law("compound(poisson(2), expon)").var

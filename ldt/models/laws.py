@@ -227,6 +227,17 @@ class CgfLaw(Law):
     rvs : callable (size, numpy Generator) -> array, optional
         Draws, for ``montecarlo``.
 
+    Raises
+    ------
+    ModelError
+        For a cgf that is no such function, an interval without 0 inside, or moments that make no sense.
+
+    Notes
+    -----
+    Its sums are inverted along the straight line, or with 'cut' along a bent one, which needs far fewer nodes.
+    Cost: that of ``cgf`` at the nodes, some hundreds.  X has the caller's units, logs are nats.
+    Source: docs/sums.md, sections "Laws" and "How exact works".
+
     Examples
     --------
     >>> import numpy as np

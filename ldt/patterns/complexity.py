@@ -50,11 +50,19 @@ def sample_complexity(source: Any, level: float | None = None, *, ridge: float =
     Returns
     -------
     SampleComplexity
+        ``samples`` = P* (a number of samples) with the ``error`` that -log P (nats) gives it.
 
     Raises
     ------
     ModelError
         For a ridge or k that is not positive, or a k that is missing.
+
+    Notes
+    -----
+    log Pr_post[A >= alpha] < P k/(2 kappa) + log Pr_prior[A >= alpha], so that fewer than P* samples cannot make it likely.
+    Exact as a bound if log P is; with a pattern's leading energy in its place it is an estimate.
+    Cost: that of ``tail`` for a model, else none.
+    Source: [P]; docs/theory.md, section 9.
 
     Examples
     --------

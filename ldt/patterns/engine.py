@@ -163,10 +163,23 @@ def pattern_table(architecture: Architecture, assignment: str | Sequence[str] | 
     assignment : sequence of rule names, optional
         One rule a layer, the readout's included or not; that row alone.
 
+    Returns
+    -------
+    ArchitectureTable
+        ``rows``, cheapest first: ``cost`` (a posynomial of the sizes, in nats up to constants), ``optimum``, ``value`` and exact
+        ``exponent``.
+
     Raises
     ------
     ModelError
         The target cannot be expressed, or a layer has no such rule; with the reason.
+
+    Notes
+    -----
+    cost = sum over layers of their rule's cost + alpha^2/(2 <y|K|y>) at the readout, minimised over what is free: an exact linear program.
+    Valid as scalings when the base grows: no constants, logarithms or entropy of choosing neurons.
+    Cost: milliseconds for two layers, up to seconds for many.
+    Source: [S], [P]; docs/theory.md, section 9.
 
     Examples
     --------

@@ -114,12 +114,24 @@ def numeric_table(architecture: Architecture, value: float, level: float = 1.0, 
         Of A = <f, y>/sqrt<y, y>.
     assignment : sequence of rule names, optional
 
+    Returns
+    -------
+    NumericTable
+        ``rows``, cheapest first: ``cost`` in nats and ``parameters``; counts of neurons are integers.
+
     Raises
     ------
     ModelError
         Sizes, level or assignment that make no sense.
     ConvergenceError
         A minimum that does not satisfy its conditions.
+
+    Notes
+    -----
+    A geometric program: min over x of 1/2 sum_k c_k exp(a_k . x) + sum_j n_j (e^(x_j) - 1 - x_j)/2, counts by branch and bound.
+    Leading energies: without fluctuations, ln C(N, M) and the shrinking of w_perp.
+    Cost: milliseconds an assignment.
+    Source: Boyd and Vandenberghe 2004, section 4.5; costs [S], [P], docs/theory.md, section 9.
 
     Examples
     --------

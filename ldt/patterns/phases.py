@@ -78,8 +78,32 @@ class PhaseDiagram(_Record):
 def phases(architecture: Architecture, symbols: str | Sequence[str], top: Fraction | int | str = 6) -> PhaseDiagram:
     """The phase diagram of the winner in one or two sizes' exponents, exactly.
 
-    Raises ModelError for symbols that are not sizes of the network.
+    Parameters
+    ----------
+    architecture : Architecture
+    symbols : str or sequence of str
+        One or two sizes, "N1,N2" say; the others stay at the architecture's widths.
+    top : int, Fraction or str
+        The largest exponent (of the base), at most 1000.
 
+    Returns
+    -------
+    PhaseDiagram
+        ``regions`` with exact polygons in exponents (no units), winners and conditions; ``plot`` draws it.
+
+    Raises
+    ------
+    ModelError
+        For symbols that are not sizes of the network, or a ``top`` that is no positive rational number.
+
+    Notes
+    -----
+    E(b) = min over variants of max over vertices v of v(b), cut into polygons in rational arithmetic.
+    Cost: tenths of a second to a minute, growing with the number of variants.
+    Source: docs/theory.md, section 9.
+
+    Examples
+    --------
     >>> from ldt.models.architecture import Architecture, Layer, Target
     >>> net = Architecture((Layer("fully connected", {"inputs": "d", "width": "N"}), Layer("readout")), Target("hermite", 3),
     ...                    {"d": "d", "N": "d"})

@@ -63,14 +63,30 @@ def variational(architecture: Architecture, value: float, level: float = 1.0, *,
 
     Parameters
     ----------
+    architecture : Architecture
+    value : float
+        Of the base: d = 100, say.
+    level : float > 0
+        Of A = <f, y>/sqrt<y, y>.
     bound : bool
         Also a rigorous upper bound: for three layers sampled from the trial law (nats, with one standard error; small networks).
     rng : seed of that sampling
+
+    Returns
+    -------
+    VariationalCost
+        ``neg_log_p`` (nats) with ``claim``: exact, leading order or estimate, and ``error``; ``costs`` of the patterns.
 
     Raises
     ------
     ModelError
         Where no variational cost is known, with the reason; sizes and levels that make no sense.
+
+    Notes
+    -----
+    Two layers and CNNs reduce to an AlignmentSum and are exact; attention is a variance-gamma law at leading order.
+    Cost: that of ``tail``; with ``bound``, seconds to minutes.
+    Source: [P] for the systems; docs/theory.md, sections 8 and 9.
 
     Examples
     --------

@@ -14,6 +14,7 @@ def plot_learnability(result: Any, ax: Any = None) -> Any:
     Parameters
     ----------
     result : ldt.lazy.LearnabilityResult
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 

@@ -15,6 +15,7 @@ def plot_elimination(rows: Any, ax: Any = None) -> Any:
     ----------
     rows : sequence of ldt.rg.Elimination
         Of one data set, by cutoff.
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 
@@ -42,6 +43,7 @@ def plot_flow(flow: Any, intervals: Any = (), ax: Any = None) -> Any:
     ----------
     flow : ldt.rg.Flow
     intervals : sequence of ldt.rg.ScalingInterval, optional
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 
@@ -82,6 +84,7 @@ def plot_universality(result: Any, ax: Any = None) -> Any:
     Parameters
     ----------
     result : ldt.rg.Universality
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 

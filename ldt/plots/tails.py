@@ -118,6 +118,7 @@ def plot_tilted_density(law: Any, ax: Any = None, *, points: int = 2001) -> Any:
     ----------
     law : TiltedLaw
         From ``ldt.tilted(model, level)``.
+    ax : matplotlib Axes, optional
     points : int
         Points of the coordinate.
     """

@@ -154,8 +154,29 @@ class OverlapNetwork(AdditiveNetwork):
 
 @dataclass(frozen=True)
 class TwoLayerNetwork(OverlapNetwork):
-    """All N(d + 1) weights of a two-layer network; fields and conventions as ``AlignmentSum`` with overlap 'full'.
+    """All N(d + 1) weights of a two-layer network, as a black box whose exact answer is known (``sum``).
 
+    Parameters
+    ----------
+    width, dim : int
+        N and d, 1 (2) to 10,000.
+    readout_variance, weight_variance, c, target, activation
+        As for ``AlignmentSum``, with overlap 'full'.
+
+    Raises
+    ------
+    ModelError
+        As ``AlignmentSum``, naming the field.
+
+    Notes
+    -----
+    Given the hidden weights A ~ N(0, V), V = sum_i h_i^2 with h_i = c sigma_a g(w_i)/sqrt N.
+    A is in the units that ``c`` sets, log P in nats.
+    Cost: of one network, N (d + 1) multiplications; no average over data.
+    Source: [S]; docs/theory.md, section 2, docs/networks.md, section "Shipped".
+
+    Examples
+    --------
     >>> network = TwoLayerNetwork(width=20, dim=20)
     >>> network.dimension, network.sum.overlap
     (420, 'full')
@@ -208,6 +229,20 @@ class ConvolutionalNetwork(OverlapNetwork):
     c, target, activation
         As for ``AlignmentSum``; the target's polynomial acts on w* . x_i and needs mean zero (no degree 0).
 
+    Raises
+    ------
+    ModelError
+        Naming the field: sizes out of range, a target of degree 0, a target without overlap.
+
+    Notes
+    -----
+    <f, y> = sum_ic a_ic a*_i <phi(w_c . x), y> exactly, so that the law is an AlignmentSum's: N = C, d = S, readout variance sigma_a^2/N_w.
+    A is in the units that ``c`` sets, log P in nats.
+    Cost: of one network, C filters of S weights; no average over data.
+    Source: [P]; docs/theory.md, section 8, docs/networks.md.
+
+    Examples
+    --------
     >>> ConvolutionalNetwork(channels=5, patch=6, patches=4).dimension
     50
     """

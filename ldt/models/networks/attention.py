@@ -40,8 +40,29 @@ from ldt.numerics.compiled import compiled
 class AttentionNetwork(AdditiveNetwork):
     """All H (d^2 + d) weights of softmax attention with H heads on L tokens of dimension d.
 
-    ``c`` multiplies A = <f, y> (<y, y> = 1, so that 'raw', 'ratio' and 'orthonormal' are the same: 1); ``points`` is a power of 2.
+    Parameters
+    ----------
+    dim, heads, length : int
+        d (3 to 64), H (1 to 256) and L (2 to 4096).
+    c : float
+        Multiplies A = <f, y>; <y, y> = 1, so that 'raw', 'ratio' and 'orthonormal' are the same: 1.
+    points : int
+        Sobol points of the average over the data, a power of 2.
 
+    Raises
+    ------
+    ModelError
+        Naming the field that is out of range.
+
+    Notes
+    -----
+    f = L^(-1/2) sum_h sum_ab softmax_b(x^a' A_h x^b) w_h . x^b; the talk places the indices elsewhere.
+    The average over the data is over points; results say what that adds to their error (nats).
+    Cost: of one network, H heads times ``points`` softmaxes over L tokens.
+    Source: [P]; docs/networks.md, section "Shipped".
+
+    Examples
+    --------
     >>> AttentionNetwork(dim=8, heads=1, length=32).dimension
     72
     """

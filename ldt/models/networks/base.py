@@ -54,9 +54,28 @@ class Layer:
 class Network:
     """A black box: subclass it, give ``dimension`` and ``score``, and optionally ``layers`` and ``symmetric``.
 
-    ``score`` maps standard-normal parameters of shape (n, dimension) to n alignments.  Set ``symmetric`` only if A and -A have one
-    law (without an atom at 0).
+    Attributes
+    ----------
+    dimension : int
+        D, the number of standard-normal parameters.
+    symmetric : bool
+        Set only if A and -A have one law without an atom at 0.
+    layers : tuple of Layer
+        The exchangeable units that may be moved one at a time.
 
+    Raises
+    ------
+    ModelError
+        When asked, for a dimension out of range or scores that are not n finite numbers.
+
+    Notes
+    -----
+    ``score`` maps standard-normal parameters of shape (n, dimension) to n alignments, in units of A.
+    Cost: one call of ``score`` a batch of chains and sweep.
+    Source: docs/networks.md, section "Your own network in 20 lines".
+
+    Examples
+    --------
     >>> class Chain(Network):
     ...     dimension = 3
     ...     def score(self, parameters):
@@ -126,8 +145,33 @@ class Network:
 class ReadoutNetwork(Network):
     """A network linear in its readouts: subclass it, give ``hidden``, ``readouts`` and ``features``; ``score`` follows.
 
-    ``features`` maps hidden parameters (n, hidden) to h of shape (n, readouts) with A = sum_r xi_r h_r and xi standard normal, the
-    last ``readouts`` of the ``dimension`` parameters.  The law of A is symmetric.
+    Attributes
+    ----------
+    hidden, readouts : int
+        How many parameters come before the readouts, and how many readouts.
+    features : method
+        Maps hidden parameters (n, hidden) to h of shape (n, readouts) with A = sum_r xi_r h_r.
+
+    Raises
+    ------
+    ModelError
+        When asked, for features that are not finite or have another shape.
+
+    Notes
+    -----
+    The xi are standard normal, the last ``readouts`` of the ``dimension`` parameters; the law of A is symmetric, and given the rest
+    P(A >= level) = Phi(-level/|h|), so that samplers move the hidden parameters alone.  A has the units of the features; log P is in nats.
+    Cost: one call of ``features`` a batch of chains and sweep.
+    Source: docs/networks.md, section "Your own network in 20 lines".
+
+    Examples
+    --------
+    >>> class Product(ReadoutNetwork):
+    ...     hidden, readouts = 2, 1
+    ...     def features(self, x):
+    ...         return x[:, :1] * x[:, 1:]
+    >>> Product().score(np.array([[2.0, 3.0, 0.5]]))
+    array([3.])
     """
 
     symmetric = True
@@ -183,6 +227,19 @@ class FunctionNetwork(Network):
     symmetric : bool
     label : str
 
+    Raises
+    ------
+    ModelError
+        For what is no function, a dimension out of range, or units that do not divide it.
+
+    Notes
+    -----
+    P(A >= level) of whatever ``function`` computes, in its own units; log P in nats, by splitting, umbrella sampling or counting.
+    Cost: one call of ``function`` a batch of chains and sweep.
+    Source: docs/networks.md, section "Your own network in 20 lines".
+
+    Examples
+    --------
     >>> FunctionNetwork(lambda z: z.sum(axis=1), 4).score(np.ones((2, 4)))
     array([4., 4.])
     """

@@ -39,6 +39,20 @@ class ThreeLayerNetwork(ReadoutNetwork):
     points : int
         Sobol points of the average over the data, a power of 2.
 
+    Raises
+    ------
+    ModelError
+        Naming the field: sizes out of range, an even target, points that are no power of 2.
+
+    Notes
+    -----
+    f = sum_j a_j erf(sum_i v_ji erf(w_i . x)); given w and v, A ~ N(0, V) with features <erf(v_j . phi(x)), y> averaged over points.
+    Results say what that average adds to their error (nats).
+    Cost: of one network, N1 (d + N2) multiplications at each of the points.
+    Source: [P]; docs/networks.md, sections "Shipped" and "The error of an average over the data".
+
+    Examples
+    --------
     >>> ThreeLayerNetwork(width1=8, width2=8, dim=8).dimension
     136
     """

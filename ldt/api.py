@@ -102,8 +102,7 @@ def logpdf(model: Any, level: Any, *, method: str = "auto", **options: Any) -> T
     Notes
     -----
     p = (1/2 pi i) int exp(K(s) - s level) ds, by the same contours as the tail without 1/s.
-    Cost: that of ``tail``.
-    Source: docs/theory.md, section 4.
+    Cost: that of ``tail``.  Source: docs/theory.md, section 4.
 
     Examples
     --------
@@ -121,8 +120,7 @@ def logsf(model: Any, level: Any) -> Any:
     Parameters
     ----------
     model : as for ``tail``
-    level : float or array of floats
-        In units of A; an array of any shape.
+    level : float or array of floats of any shape, in units of A
 
     Returns
     -------
@@ -136,8 +134,7 @@ def logsf(model: Any, level: Any) -> Any:
     Notes
     -----
     ``ldt.tail(model, level, method='exact').logp``, which also has the error.
-    Cost: that of the exact method, which does not grow with the number of neurons.
-    Source: docs/theory.md, sections 3 and 4.
+    Cost: that of the exact method, which does not grow with the number of neurons.  Source: docs/theory.md, sections 3 and 4.
 
     Examples
     --------
@@ -155,8 +152,7 @@ def logcdf(model: Any, level: Any) -> Any:
     Parameters
     ----------
     model : as for ``tail``
-    level : float or array of floats
-        In units of A; an array of any shape.
+    level : float or array of floats of any shape, in units of A
 
     Returns
     -------
@@ -170,8 +166,7 @@ def logcdf(model: Any, level: Any) -> Any:
     Notes
     -----
     ``ldt.tail(model, level, method='exact', side='lower').logp``, which also has the error.
-    Cost: that of the exact method, which does not grow with the number of neurons.
-    Source: docs/theory.md, sections 3 and 4.
+    Cost: that of the exact method, which does not grow with the number of neurons.  Source: docs/theory.md, sections 3 and 4.
 
     Examples
     --------
@@ -232,8 +227,7 @@ def plan(model: Any, level: float) -> Plan:
     Parameters
     ----------
     model : as for ``tail``
-    level : float
-        In units of A.
+    level : float, in units of A
 
     Returns
     -------
@@ -266,8 +260,7 @@ def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddle
     Parameters
     ----------
     model : as for ``tail``
-    level : float
-        In units of A.
+    level : float, in units of A
     methods : sequence of str
     **options
         Each goes to the methods that know it.
@@ -285,8 +278,7 @@ def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddle
     Notes
     -----
     Methods share no code where they can: agreement within the errors is evidence.
-    Cost: the sum of the methods'.
-    Source: docs/theory.md, sections 4 to 6.
+    Cost: the sum of the methods'.  Source: docs/theory.md, sections 4 to 6.
 
     Examples
     --------
@@ -307,8 +299,7 @@ def tilted(model: Any, level: float) -> Any:
     Parameters
     ----------
     model : AlignmentSum
-    level : float
-        In units of A, not 0.
+    level : float, in units of A and not 0
 
     Returns
     -------
@@ -326,8 +317,7 @@ def tilted(model: Any, level: float) -> Any:
     -----
     Given a sector at tilt s, w has density prop. to prior(w) exp(kappa s^2 g(w)^2) in its bin, and
     a | w ~ N(s c sigma_a^2 g/N, sigma_a^2/N).
-    Cost: that of one saddle-point answer.
-    Source: docs/theory.md, section 6; the law of Gaertner-Ellis and Cramer.
+    Cost: that of one saddle-point answer.  Source: docs/theory.md, section 6; the law of Gaertner-Ellis and Cramer.
 
     Examples
     --------
@@ -357,10 +347,8 @@ def sample_given(model: Any, level: float, size: int = 1, *, side: str | None = 
     Parameters
     ----------
     model : AlignmentSum, or a sum (IidSum and its kin, CubicSum, HeavySum)
-    level : float
-        In units of A (or S).
-    size : int
-        Networks (or sums) to draw.
+    level : float, in units of A (or S)
+    size : int, networks (or sums) to draw
     side : {"upper", "lower"}, optional
     rng : None, int, SeedSequence or Generator
 
@@ -380,8 +368,7 @@ def sample_given(model: Any, level: float, size: int = 1, *, side: str | None = 
     Notes
     -----
     Sums over neurons: a sector is drawn, its tilted weights accepted with probability Phi(-level/sqrt V) exp(-theta T) over its maximum.
-    Cost: a few proposals a draw, each of N neurons; more for sums without a tilt.
-    Source: docs/theory.md, sections 6 and 10.
+    Cost: a few proposals a draw, each of N neurons; more for sums without a tilt.  Source: docs/theory.md, sections 6 and 10.
 
     Examples
     --------

@@ -14,6 +14,7 @@ def plot_adaptation(result: Any, ax: Any = None) -> Any:
     Parameters
     ----------
     result : ldt.adaptation.AdaptationCurve
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 
@@ -42,6 +43,7 @@ def plot_neuron_density(result: Any, ax: Any = None, *, points: int = 2001) -> A
     Parameters
     ----------
     result : ldt.adaptation.Adaptation
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 
@@ -70,6 +72,7 @@ def plot_effective_action(results: Any, ax: Any = None, *, points: int = 801) ->
     Parameters
     ----------
     results : sequence of ldt.adaptation.Adaptation
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 
@@ -100,6 +103,7 @@ def plot_kernel_change(result: Any, ax: Any = None) -> Any:
     Parameters
     ----------
     result : ldt.adaptation.Adaptation
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 
@@ -122,6 +126,7 @@ def plot_grokking(transitions: Any, ax: Any = None) -> Any:
     Parameters
     ----------
     transitions : sequence of ldt.adaptation.GrokkingTransition
+    ax : matplotlib Axes, optional
     """
     import numpy as np
 

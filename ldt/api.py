@@ -27,12 +27,13 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     model : AlignmentSum, or a network (ldt.models.networks)
     level : float or array of floats
         In the units of A as the model's ``c`` defines it.
-    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}; networks: {"auto", "splitting", "umbrella",
-    "montecarlo"} side : {"upper", "lower"}
+    method : {"auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"}
+        Of networks: {"auto", "splitting", "umbrella", "montecarlo"}.
+    side : {"upper", "lower"}
     **options
         ``saddlepoint``: form='sectors' | 'classical'; ``importance``, ``montecarlo``: samples, target_error (absolute error of
         log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps; ``splitting``, ``umbrella``:
-        replicates, particles, moves, rng, workers.
+        replicates, particles, moves, target_error, rng, workers, progress.
 
     Returns
     -------

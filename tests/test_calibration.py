@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,24 @@ def test_intervals_cover(method: str, index: int) -> None:
     low, high = stats.binom.ppf(1e-4, 400, 0.93), stats.binom.ppf(1 - 1e-4, 400, 0.97)
     assert low <= row.covered <= high
     assert row.failed == 0 and abs(row.mean) < 0.3 and 0.85 < row.spread < 1.15
+
+
+def at_least_ninety(index: int, replicates: int) -> None:
+    row = STUDY.measure("splitting", STUDY.CASES["splitting"][index], replicates)
+    assert row.covered >= stats.binom.ppf(1e-3, replicates, 0.9) and row.failed == 0
+    assert abs(row.mean) * math.sqrt(replicates) < 3.9
+
+
+@pytest.mark.parametrize("index", [1, 8])
+def test_intervals_of_splitting_cover(index: int) -> None:
+    """In 90 % of the replicates or more, give or take what 30 of them leave open."""
+    at_least_ninety(index, 30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(len(STUDY.CASES["splitting"]) - 1))
+def test_intervals_of_splitting_cover_everywhere(index: int) -> None:
+    at_least_ninety(index, 100)
 
 
 def test_the_document_has_every_row() -> None:

@@ -12,18 +12,26 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 from scipy.special import log_ndtr
 
 import ldt
 from ldt.cli.main import commands
 from ldt.models.networks import AttentionNetwork, ConvolutionalNetwork, FunctionNetwork, ThreeLayerNetwork, TwoLayerNetwork
 from ldt.tails.mixture import fit
+from ldt.tails.moves import Mover
 from ldt.tails.replicates import combined, division
 
 ROOT = Path(__file__).parents[1]
 QUICK = {"replicates": 4, "particles": 150, "moves": 3}
 LADDERS = {"splitting": QUICK, "umbrella": {"replicates": 4, "particles": 50, "moves": 9}}
 FIVE, TEN = -33.753169166225, -67.720649283530  # full overlap, alpha = 1: two_layer_full.csv of the reference values
+
+
+class Slow(TwoLayerNetwork):
+    """Without what lets it move in compiled loops."""
+
+    closed_form = None  # type: ignore[assignment]
 
 
 def linear_score(z: np.ndarray) -> np.ndarray:
@@ -62,16 +70,6 @@ def test_z_scores() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "truth", "seeds"), [(5, FIVE, 100), (10, TEN, 40)])
-def test_coverage(size: int, truth: float, seeds: int) -> None:
-    hits = 0
-    for seed in range(seeds):
-        r = ldt.tail(TwoLayerNetwork(size, size), 1.0, method="splitting", rng=1000 + seed, replicates=6, particles=150, moves=4)
-        hits += abs(r.logp - truth) <= 1.96 * r.error
-    assert hits >= 0.9 * seeds - 2.0 * math.sqrt(0.09 * seeds)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("size", "truth", "allowed"), [(20, -140.228295428941, 0.4), (40, -287.5326, 1.5)])
 def test_specialised_neurons_change_their_number(size: int, truth: float, allowed: float) -> None:
     """Plain chains freeze with two specialised neurons at (40, 40) and are 30 nats off."""
@@ -83,6 +81,45 @@ def test_linear_cnn_closed_form() -> None:
     network = ConvolutionalNetwork(5, 4, 3, activation="linear", target=1)
     truth = ldt.logsf(network.sum, 2.0)
     within(ldt.tail(network, 2.0, method="splitting", rng=2, **QUICK), truth)
+
+
+def test_compiled_score() -> None:
+    """A user's own compiled function is a network."""
+    import numba
+
+    @numba.njit
+    def score(z: np.ndarray) -> np.ndarray:
+        out = np.empty(len(z))
+        for i in range(len(z)):
+            out[i] = z[i].sum() / np.sqrt(z.shape[1])
+        return out
+
+    within(ldt.tail(FunctionNetwork(score, 6, units=3), 4.0, method="splitting", rng=3, **QUICK), float(log_ndtr(-4.0)))
+
+
+@pytest.mark.nojit
+def test_compiled_moves_leave_the_law_alone() -> None:
+    """Chains drawn exactly given A >= 1 keep their laws of V and of the number of outliers, under compiled and other moves alike."""
+    network, size, n = TwoLayerNetwork(4, 5), 600, 4
+    drawn = ldt.sample_given(network.sum, 1.0, size, rng=1)
+    rng = np.random.default_rng(0)
+    perp = rng.standard_normal((size, n, 4))
+    perp *= np.sqrt(drawn.rho / np.sum(perp**2, axis=2))[:, :, None]
+    x = math.sqrt(5) * np.concatenate([drawn.w[:, :, None], perp], axis=2).reshape(size, 20)
+    before = network.summary(x)
+    for compiled in (True, False):
+        mover = Mover(network if compiled else Slow(4, 5))
+        mover.learn(x)
+        mover.adapting = False
+        state = network.state(x.copy())
+        for _ in range(6):
+            mover.sweep(state, 1.0, rng)
+        names = {"whole", "neurons", *(f"neurons, {move}" for move in ("refresh", "birth", "death", "split", "merge"))}
+        assert names == set(mover.tally) and all(tally.accepted > 0 for tally in mover.tally.values())
+        assert np.allclose(state.q, network.summary(state.x), rtol=1e-12)
+        assert stats.ks_2samp(before, state.q).pvalue > 1e-3
+        outliers = [np.count_nonzero(np.abs(layer.units(y)[:, :, 0]) > 3.0, axis=1) for y in (x, state.x) for layer in network.layers]
+        assert abs(outliers[0].mean() - outliers[1].mean()) < 4.0 * math.sqrt(2.0 * np.var(outliers[0]) / size)
 
 
 @pytest.mark.parametrize(("side", "level"), [("upper", 4.0), ("lower", -3.0)])

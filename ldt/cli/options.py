@@ -190,7 +190,7 @@ def method_options(command: F) -> F:
         click.option("--method", default="auto", metavar="NAME", show_default=True, shell_complete=one_of(*METHODS),
                      help="auto, exact, saddlepoint, importance, montecarlo, mpmath; of networks: splitting, umbrella, montecarlo."),
         click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo)."),
-        click.option("--target-error", type=number, metavar="X", help="Sample until log P's error is X nats (importance, montecarlo)."),
+        click.option("--target-error", type=number, metavar="X", help="Sample until log P's error is X nats (all methods that sample)."),
         seed_option,
         click.option("--workers", type=number, metavar="N", help="Threads that sample; the numbers do not depend on it."),
         scheduler_option,

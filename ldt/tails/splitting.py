@@ -128,7 +128,7 @@ def repeated_work(
 def replicate(r: int, *, network: Network, level: float, particles: int, moves: int, entropy: int) -> Replicate:
     """Replicate r: one climb, corrected for the average over the data."""
     random = block_generator(entropy, r)
-    scout = climb(network, level, max(particles // 2, 2), moves, random)
+    scout = climb(network, level, particles, moves, random)
     found = scout if scout.stuck else climb(network, level, particles, moves, random, scout.route)
     tallies: dict[str, tuple[int, int]] = {}
     for rung in found.rungs:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ldt.errors import ModelError
 from ldt.models.alignment import AlignmentSum
-from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer
+from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer, field_positive
 from ldt.numerics.compiled import compiled
 
 
@@ -111,25 +111,46 @@ class AdditiveState(State):
         self.share[taken] = self._shares(x[taken])
 
 
+@dataclass(frozen=True, kw_only=True)
 class OverlapNetwork(AdditiveNetwork):
-    """Units whose overlap is that of the neurons of an AlignmentSum (full overlap), each with readouts for ``patches`` equal shares."""
+    """Units whose overlap is that of the neurons of an AlignmentSum (full overlap); subclasses say their ``shape``."""
 
-    #: The law of A as a sum over units: it knows the exact answer.
-    sum: AlignmentSum
-    patches: int
     unit_name: ClassVar[str]
+
+    readout_variance: float = 1.0
+    weight_variance: float = 1.0
+    c: str | float = "talk"
+    target: Any = 3
+    activation: Any = "erf"
+    label: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", self.sum.target)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(units, parameters of each, readouts of each), the latter with equal shares of the unit's overlap."""
+        raise NotImplementedError
+
+    @cached_property
+    def sum(self) -> AlignmentSum:
+        """The law of A as a sum over units: it knows the exact answer."""
+        units, size, each = self.shape
+        share = field_positive("readout_variance", self.readout_variance) / each
+        return AlignmentSum(units, size, share, self.weight_variance, self.c, self.target, self.activation, overlap="full")
 
     @property
     def hidden(self) -> int:
-        return self.sum.width * self.sum.dim
+        return self.shape[0] * self.shape[1]
 
     @property
     def readouts(self) -> int:  # type: ignore[override]
-        return self.sum.width * self.patches
+        return self.shape[0] * self.shape[2]
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        return (Layer(self.unit_name, 0, self.sum.width, self.sum.dim, (1.0, *[0.0] * (self.sum.dim - 1))),)
+        units, size, _ = self.shape
+        return (Layer(self.unit_name, 0, units, size, (1.0, *[0.0] * (size - 1))),)
 
     @property
     def prefactor(self) -> float:
@@ -140,8 +161,8 @@ class OverlapNetwork(AdditiveNetwork):
         scale = self.sum.weight_variance / self.sum.dim
         rho = scale * np.einsum("nd,nd->n", block[:, 1:], block[:, 1:])
         g = self.sum.unit_overlap(np.sqrt(scale) * block[:, 0], rho)
-        # sum_i a*_i^2 = 1 over the patches of one unit.
-        return np.repeat((np.sqrt(2.0 * self.sum.variance_scale / self.patches) * g)[:, None], self.patches, axis=1)
+        each = self.shape[2]
+        return np.repeat((np.sqrt(2.0 * self.sum.variance_scale / each) * g)[:, None], each, axis=1)
 
     @cached_property
     def closed_form(self) -> ClosedForm | None:  # type: ignore[override]
@@ -161,7 +182,7 @@ class TwoLayerNetwork(OverlapNetwork):
     width, dim : int
         N and d, 1 (2) to 10,000.
     readout_variance, weight_variance, c, target, activation
-        As for ``AlignmentSum``, with overlap 'full'.
+        As for ``AlignmentSum``, with overlap 'full'; by name only.
 
     Raises
     ------
@@ -184,28 +205,18 @@ class TwoLayerNetwork(OverlapNetwork):
 
     architecture: ClassVar[str] = "two_layer"
     unit_name: ClassVar[str] = "neurons"
-    patches: ClassVar[int] = 1  # type: ignore[misc]
 
     width: int
     dim: int
-    readout_variance: float = 1.0
-    weight_variance: float = 1.0
-    c: str | float = "talk"
-    target: Any = 3
-    activation: Any = "erf"
-    label: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "width", field_integer("width", self.width, 1, 10_000))
-        put(self, "dim", field_integer("dim", self.dim, 2, 10_000))
-        put(self, "target", self.sum.target)
+        for name, least in (("width", 1), ("dim", 2)):
+            object.__setattr__(self, name, field_integer(name, getattr(self, name), least, 10_000))
+        super().__post_init__()
 
-    @cached_property
-    def sum(self) -> AlignmentSum:  # type: ignore[override]
-        return AlignmentSum(
-            self.width, self.dim, self.readout_variance, self.weight_variance, self.c, self.target, self.activation, overlap="full"
-        )
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.width, self.dim, 1)
 
     @property
     def name(self) -> str:
@@ -253,27 +264,17 @@ class ConvolutionalNetwork(OverlapNetwork):
     channels: int
     patch: int
     patches: int
-    readout_variance: float = 1.0
-    weight_variance: float = 1.0
-    c: str | float = "talk"
-    target: Any = 3
-    activation: Any = "erf"
-    label: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
         for name, least in (("channels", 1), ("patch", 2), ("patches", 1)):
-            put(self, name, field_integer(name, getattr(self, name), least, 10_000))
-        put(self, "target", self.sum.target)
+            object.__setattr__(self, name, field_integer(name, getattr(self, name), least, 10_000))
+        super().__post_init__()
         if any(k == 0 for k, _ in self.target):
             raise ModelError("target: the teacher of a convolutional network needs degrees of 1 or more")
 
-    @cached_property
-    def sum(self) -> AlignmentSum:  # type: ignore[override]
-        from ldt.models.alignment import _positive
-
-        share = _positive("readout_variance", self.readout_variance) / self.patches
-        return AlignmentSum(self.channels, self.patch, share, self.weight_variance, self.c, self.target, self.activation, overlap="full")
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.channels, self.patch, self.patches)  # sum_i a*_i^2 = 1 over the patches
 
     @property
     def name(self) -> str:

@@ -200,7 +200,7 @@ def _effort(row: PatternRow) -> tuple[bool, int, int]:
 
 def _row(architecture: Architecture, name: tuple[str, ...], found: list[Variant]) -> PatternRow:
     exponents = architecture.exponents
-    solved = [(v, v.program.at(exponents, v.natural)) for v in found]
+    solved = [(v, v.program.at(exponents, v.natural, v.stretched)) for v in found]
     # Where moving and resting do equally well, the row is one that moves.
     variant, best = min(solved, key=lambda pair: (pair[1].exponent, bool(pair[0].resting)))
     at_rest = bool(variant.resting) or any(best.powers[d] == 0 for d in variant.stretched)

@@ -107,10 +107,7 @@ class Program:
     def vertices(self) -> tuple[Vertex, ...]:
         """Every basis whose multipliers are not negative; ModelError where there are too many to list."""
         if self.bases > MOST_BASES:
-            raise ModelError(
-                f"layers: too many for formulas at all widths at once (phases): a cost has {len(self.parameters)} parameters;"
-                " exponents at given widths can be had"
-            )
+            raise ModelError(f"cost: {len(self.parameters)} parameters are too many to list its bases; exponents at given widths exist")
         found = []
         for chosen in combinations(range(len(self.rows)), len(self.parameters) + 1):
             vertex = self._vertex(chosen) if chosen[-1] >= len(self.bounds) else None

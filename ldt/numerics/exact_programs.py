@@ -188,7 +188,7 @@ def _simplex(
     m, n = len(equations), len(value)
     rows: list[list[Fraction]] = []
     for k, (row, (b, eps)) in enumerate(zip(equations, wanted, strict=True)):
-        sign = -1 if (b, eps) < (0, 0) else 1
+        sign = -1 if (b, eps) < (Fraction(0), Fraction(0)) else 1
         rows.append([*(sign * v for v in row), *(Fraction(int(j == k)) for j in range(m)), sign * b, sign * eps])
     basis = list(range(n, n + m))
 

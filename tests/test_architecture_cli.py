@@ -16,7 +16,7 @@ from ldt.cli.main import commands
 from ldt.errors import ModelError
 from ldt.models.architecture_files import parse_architecture
 from ldt.models.files import read_any, read_model
-from ldt.scaling.studies import METHODS, StudyRow, study
+from ldt.scaling.studies import METHODS, Question, StudyRow, study
 
 MODELS = Path(__file__).parents[1] / "data" / "models"
 THREE = str(MODELS / "three_layer_erf.toml")
@@ -211,11 +211,11 @@ def test_a_small_study(tmp_path: Path) -> None:
 def test_a_method_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another way of finding -log P, and what it saw of the weights, is a function in METHODS."""
 
-    def splitting(architecture: Any, value: float, level: float, seed: int) -> list[StudyRow]:
-        return [StudyRow("splitting", value, 0.1, "stderr", observables={"specialised_first": 1.5}, seed=seed)]
+    def mine(q: Question) -> list[StudyRow]:
+        return [StudyRow("mine", q.value, 0.1, "stderr", observables={"specialised_first": 1.5}, seed=q.seed)]
 
-    monkeypatch.setitem(METHODS, "splitting", splitting)
-    rows = list(study(ldt.Architecture.from_file(THREE), [8, 16], ["splitting"], rng=1))
+    monkeypatch.setitem(METHODS, "mine", mine)
+    rows = list(study(ldt.Architecture.from_file(THREE), [8, 16], ["mine"], rng=1))
     assert [row.local_exponent for row in rows][1:] == [1.0] and rows[0].sizes == {"d": 8.0, "N1": 8.0, "N2": 8.0}
     assert rows[0].seed != rows[1].seed and json.loads(rows[0].cells()[14]) == {"specialised_first": 1.5}
 

@@ -17,6 +17,7 @@ from ldt.models.networks import (
     ConvolutionalNetwork,
     FunctionNetwork,
     Network,
+    ParityNetwork,
     ThreeLayerNetwork,
     TwoLayerNetwork,
 )
@@ -27,7 +28,8 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "data" / "models").glob("*_network.toml"))
 SMALL = [
     TwoLayerNetwork(4, 5), ConvolutionalNetwork(3, 4, 2), ConvolutionalNetwork(3, 4, 2, activation="linear", target=1),
-    ThreeLayerNetwork(3, 2, 3, points=64), AttentionNetwork(3, 2, 4, points=64), FunctionNetwork(lambda z: z.sum(axis=1), 12, units=3),
+    ThreeLayerNetwork(3, 2, 3, points=64), AttentionNetwork(3, 2, 4, points=64), ParityNetwork(3, 4),
+    FunctionNetwork(lambda z: z.sum(axis=1), 12, units=3),
 ]  # fmt: skip
 
 
@@ -140,7 +142,7 @@ def test_completed_weights_are_in_the_event(network: Network) -> None:
 
 
 def test_files() -> None:
-    assert len(FILES) == 5
+    assert len(FILES) == 6
     for path in FILES:
         model = read_model(path)
         assert model.kind == "network" and model.to_dict()["architecture"] in NETWORKS

@@ -13,7 +13,7 @@ from ldt.cli.options import number as as_number
 from ldt.cli.picture import picture_of, plot_option
 from ldt.cli.render import DONE, Output, aligned, exit_code, number, table
 
-HEADER = ("pattern", "cost", "parameters", "formula", "bound", "bound_error", "bound_status", "exponent")
+HEADER = ("pattern", "cost", "with_multiplicity", "parameters", "formula", "bound", "bound_error", "bound_status", "exponent")
 
 
 def _any_model(path: str | None, changes: dict[str, Any]) -> Any:
@@ -111,8 +111,8 @@ def _alignment(model: Any, level: Any, bounds: bool, samples: Any, power: str | 
     for row in costs.patterns:
         bound = found.get(row.name)
         words = ", ".join(f"{k} = {number(v)}" for k, v in row.parameters.items())
-        rows.append((row.name, row.cost, words, row.formula, bound and bound.bound, bound and bound.error, bound and bound.status,
-                     powers["exponents"].get(row.name, "")))  # fmt: skip
+        rows.append((row.name, row.cost, row.with_multiplicity, words, row.formula, bound and bound.bound, bound and bound.error,
+                     bound and bound.status, powers["exponents"].get(row.name, "")))  # fmt: skip
     record = costs.to_dict() | {
         "model": model.to_dict(), "exact": None if exact is None else exact.to_dict(), "exponents": powers,
         "bounds": {name: _bound(b) for name, b in found.items()}, "seed": seed if bounds else None,
@@ -147,10 +147,10 @@ def _readable(exponent: Any) -> str:
 
 
 def _text(model: Any, level: Any, costs: Any, exact: Any, rows: Any, powers: dict[str, Any], bounded: bool) -> str:
-    header = ["pattern", "cost", "at"] + (["bound", "+-"] if bounded else []) + (["exponent"] if powers["exponents"] else [])
+    header = ["pattern", "cost", "counted", "at"] + (["bound", "+-"] if bounded else []) + (["exponent"] if powers["exponents"] else [])
     cells = []
-    for name, cost, words, _, bound, error, status, power in rows:
-        cell = [name, f"{cost:.6g}", words or "-"]
+    for name, cost, counted, words, _, bound, error, status, power in rows:
+        cell = [name, f"{cost:.6g}", "-" if counted is None else f"{counted:.6g}", words or "-"]
         if bounded:
             cell.append("-" if status is None else "none" if status == "failed" else f"{bound:.6g}")
             cell.append("" if error is None else number(error))
@@ -162,6 +162,7 @@ def _text(model: Any, level: Any, costs: Any, exact: Any, rows: Any, powers: dic
         ("exact", "" if exact is None else f"-log P(A >= {level:.12g}) = {-exact.logp:.8g} nats, error {exact.error:.1g}"),
         ("model", model.name),
         ("exponents", f"cost ~ d^exponent at N = d^{powers['p']}" if powers["exponents"] else ""),
-        ("note", "costs are leading energies in nats" + ("; bounds are rigorous, up to their sampling error" if bounded else "")),
+        ("note", "costs are leading energies in nats; counted: with the equivalent choices of neurons"
+         + ("; bounds are rigorous, up to their sampling error" if bounded else "")),
     ])  # fmt: skip
     return text

@@ -28,7 +28,7 @@ from ldt.numerics.posynomials import Monomial, parse_monomial
 PRIORS = ("standard", "mean-field")
 TARGETS = {"hermite": True, "parity": False, "teacher": True, "attention": False}  # whether it has terms
 MAX_DEGREE = 30
-MAX_LAYERS = 4  # readout included: the number of assignments and of their programs' vertices grows fast
+MAX_LAYERS = 6  # readout included: the number of assignments is four times as large with every layer
 MAX_SIZE = 1e15
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,15}")
 RESERVED = ("M", "D", "w", "K", "beta", "m", "u", "y", "G", "sqrt")

@@ -88,21 +88,22 @@ def lazy_constant(layer: Layer, rho: float, degree: int, target: Target | None, 
 
 
 def average_inverse(layer: Layer, rho: float, degree: int, target: Target | None, inverse: Posynomial) -> Posynomial:
-    """1/E G over w ~ N(0, v), as a posynomial; ``inverse`` is 1/v.  Parity and linear layers at leading order (for linear: exact).
+    """1/E G over w ~ N(0, v), as a posynomial; ``inverse`` is 1/v.  Linear layers exactly; parity with w along (1, 1), as
+    stretched weights are, where (w_1 w_2)^2/|w|^2 = w^4/(4 (rho + w^2)) but for the small weight across.
 
     >>> erf = Layer("fully connected", {"inputs": "d", "width": "N"})
     >>> gp = average_inverse(erf, 1.0, 3, Target("hermite", 3), Posynomial((Monomial.of({"d": Fraction(1)}),)))
     >>> round(gp.value({"d": 100.0}) / (6 * math.pi / 16) / (2 * 1.0286e6), 2)    # 1/(2 E g^2) of docs/theory.md, section 7
     1.0
     """
-    if layer.activation == "linear" or (target is not None and target.kind == "parity"):
+    if layer.activation == "linear":
         return inverse**degree * Monomial(1.0 / lazy_constant(layer, rho, degree, target, False))
     require(layer.activation)
     from ldt.models.hermite import erf_constant, homogeneous_averages
 
     homogeneous = layer.activation == "relu"
     scale = (float(homogeneous_averages("relu", (degree,))[0]) if homogeneous else erf_constant(degree)) ** -2
-    scale /= 1.0 if target is None else share(target, degree)
+    scale *= 1.0 if target is None else 4.0 if target.kind == "parity" else 1.0 / share(target, degree)
     whole = len(inverse.terms) > 1
     x = inverse * Monomial(rho if homogeneous else 1.0 + 2.0 * rho)
     found = Posynomial()

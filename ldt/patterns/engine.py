@@ -194,9 +194,8 @@ def pattern_table(architecture: Architecture, assignment: str | Sequence[str] | 
     """
     wanted = None if assignment is None else checked_assignment(architecture, assignment)
     groups: dict[tuple[str, ...], list[Variant]] = {}
-    for variant in variants(architecture):
-        if wanted is None or variant.rules == wanted:
-            groups.setdefault(variant.rules, []).append(variant)
+    for variant in variants(architecture, wanted):
+        groups.setdefault(variant.rules, []).append(variant)
     if not groups:
         raise _inexpressible(architecture, wanted)
     rows = sorted((_row(architecture, name, found) for name, found in groups.items()), key=lambda row: (row.exponent, _effort(row)))
@@ -213,7 +212,7 @@ def _effort(row: PatternRow) -> tuple[bool, int, int]:
 
 def _row(architecture: Architecture, name: tuple[str, ...], found: list[Variant]) -> PatternRow:
     exponents = architecture.exponents
-    solved = [(v, v.program.at(exponents, v.natural)) for v in found]
+    solved = [(v, v.program.at(exponents, v.natural, v.stretched)) for v in found]
     # Where moving and resting do equally well, the row is one that moves.
     variant, best = min(solved, key=lambda pair: (pair[1].exponent, bool(pair[0].resting)))
     at_rest = bool(variant.resting) or any(best.powers[d] == 0 for d in variant.stretched)
@@ -260,15 +259,18 @@ def _inexpressible(architecture: Architecture, wanted: tuple[str, ...] | None = 
     return ModelError(f"target: {architecture.target.name} cannot be expressed by these activations ({words}), so A is 0 identically")
 
 
-def variants(architecture: Architecture) -> tuple[Variant, ...]:
-    """Every way of composing a cost, without repetitions; empty where no strength of the target reaches the readout."""
+def variants(architecture: Architecture, wanted: tuple[str, ...] | None = None) -> tuple[Variant, ...]:
+    """Every way of composing a cost (of the ``wanted`` assignment), without repetitions; empty where no strength of the target reaches the
+    readout."""
     m = order_of(architecture)
     first = architecture.layers[0]
     local = {short: _size(architecture, 0, name) for name, short in first.rules.sizes}
     start = {f: _substitute(parse_monomial(text), local) for f, text in first.rules.receives}
     partial: list[tuple[Variant, dict[str, Monomial]]] = [(Variant(()), start)]
     for index in range(len(architecture.layers)):
-        partial = [after for before in partial for after in _extend(architecture, index, m, *before)]
+        rules = architecture.layers[index].rules.rules
+        rules = rules if wanted is None else tuple(rule for rule in rules if rule.name == wanted[index])
+        partial = [after for before in partial for after in _extend(architecture, index, rules, m, *before)]
     found: dict[Any, Variant] = {}
     for variant, _ in partial:
         key = (variant.rules, frozenset(t.shape for t in variant.terms.terms), frozenset(b.shape for b in variant.bounds), variant.resting)
@@ -277,13 +279,13 @@ def variants(architecture: Architecture) -> tuple[Variant, ...]:
 
 
 def _extend(
-    architecture: Architecture, index: int, m: int, before: Variant, strengths: dict[str, Monomial]
+    architecture: Architecture, index: int, rules: tuple[Rule, ...], m: int, before: Variant, strengths: dict[str, Monomial]
 ) -> Iterator[tuple[Variant, dict[str, Monomial]]]:
-    """The layer's every rule on top of ``before``, with the strengths it hands on."""
+    """Each of the layer's ``rules`` on top of ``before``, with the strengths it hands on."""
     layer = architecture.layers[index]
     kind, lazy = layer.rules, next(rule for rule in layer.rules.rules if rule.name == GP)
     sizes = {short: _size(architecture, index, name) for name, short in kind.sizes}
-    for rule in kind.rules:
+    for rule in rules:
         if rule.reads and rule.reads not in strengths:
             continue
         names = {p: _parameter(architecture, index, p) for p in rule.parameters}

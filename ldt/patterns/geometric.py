@@ -148,8 +148,8 @@ def numeric_table(architecture: Architecture, value: float, level: float = 1.0, 
     sizes = architecture.sizes_at(value)
     wanted = None if assignment is None else checked_assignment(architecture, assignment)
     best: dict[tuple[str, ...], NumericCost] = {}
-    for variant in variants(architecture):
-        if variant.resting or (wanted is not None and variant.rules != wanted):
+    for variant in variants(architecture, wanted):
+        if variant.resting:
             continue
         found = _minimised(architecture, variant, sizes, float(level))
         if variant.rules not in best or found.cost < best[variant.rules].cost:
@@ -199,7 +199,7 @@ def formula(
             elif "G" in hand.strength:
                 overlap = inverse_overlap(layer, rho[step.index], k, target, step.symbols["w"].powers[0][0])
                 handed[hand.feature] = _numeric(strength, -1, step, {**received, "G": overlap})
-            elif strength.power_of("u") == k and strength.power_of("D") in (0, k) and not parity:
+            elif strength.power_of("u") == k and strength.power_of("D") in (0, k) and not (parity and rule.stretch is None):
                 factor = step.symbols["D"] ** -1 if strength.power_of("D") else Monomial()
                 average = average_inverse(layer, rho[step.index], k, target, received["u"] * factor)
                 averaged = True

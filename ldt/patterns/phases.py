@@ -27,6 +27,7 @@ from ldt.results import _Record
 Point = tuple[Fraction, Fraction]
 Line = tuple[Fraction, Fraction, Fraction]  # a x + b y + c
 Polygon = tuple[Point, ...]
+MOST_LAYERS = 4  # readout included: beyond, the vertices are too many to list
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def phases(architecture: Architecture, symbols: str | Sequence[str], top: Fracti
         raise ModelError(f"top: must be a positive rational number, got {top!r}") from None
     if not 0 < limit <= 1000:
         raise ModelError(f"top: must be a positive rational number up to 1000, got {top!r}")
+    if len(architecture.layers) > MOST_LAYERS:
+        raise ModelError(f"phase: diagrams are for at most {MOST_LAYERS - 1} layers and the readout; exponents at given widths can be had")
     plane = _Plane(architecture, names)
     moving = [v for v in variants(architecture) if not v.resting]
     shapes = {plane.line(value): value for v in moving for value in v.program.values}

@@ -12,7 +12,8 @@ The w_perp term of e is the Kullback-Leibler divergence of N(0, r s^2 I_(d-1)) f
 and not the leading d/2; the concentrated overlap, where rho is no variable, has no such term.
 Source: [S] for the patterns; prefactors derived in docs/theory.md.
 Validity: leading energies in nats.  They leave out fluctuations, the bulk's own share of the variance and
-ln C(N, M) (``log_multiplicity``); for rigorous bounds see ldt.patterns.bounds.
+ln C(N, M) (``log_multiplicity``, which ``with_multiplicity`` counts); for rigorous bounds see
+ldt.patterns.bounds.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class PatternCost(_Record):
     ``parameters``: D (GFL); M, w = |w_1|, sign and, for the full overlap, rho and r (specialization).
     ``continuous``: the optimum over real M in [1, N], {"cost", "M", "w", ...} (specialization only).
     ``log_multiplicity``: ln C(N, M), plus M ln 2 where both signs of w serve alike; not subtracted from
-    ``cost``.
+    ``cost``.  ``with_multiplicity``: -log Phi(-sqrt(2 cost)) - log_multiplicity, which counts the
+    equivalent minima (specialization only; an estimate of -log P, no bound).
     """
 
     name: str
@@ -63,6 +65,7 @@ class PatternCost(_Record):
     kind: str = "leading energy"
     continuous: dict[str, float] | None = None
     log_multiplicity: float | None = None
+    with_multiplicity: float | None = None
     note: str = ""
 
 
@@ -344,14 +347,9 @@ def _specialised(model: AlignmentSum, a: float) -> tuple[PatternCost, ...]:
         parameters: dict[str, float | int] = {"M": count} | {
             k: v for k, v in best.items() if k not in ("cost", "M")
         }
-        return PatternCost(
-            name,
-            best["cost"],
-            parameters,
-            formula,
-            continuous=continuous,
-            log_multiplicity=log_multiplicity(model, count),
-        )
+        choices = log_multiplicity(model, count)
+        whole = counted(best["cost"], choices)
+        return PatternCost(name, best["cost"], parameters, formula, "leading energy", continuous, choices, whole)
 
     return row(SPECIALIZATION, m, tried[m], relaxed), row(ONE_NEURON, 1, one, None)
 
@@ -375,6 +373,19 @@ def _specialised_linear(model: AlignmentSum, a: float, slope: float) -> tuple[Pa
         )
         for name in (SPECIALIZATION, ONE_NEURON)
     )
+
+
+def counted(energy: float, choices: float) -> float:
+    """-log P [nats] by the first-order reliability method with its minima counted: a half-space at distance
+    sqrt(2 energy) from the origin of standard normals has P = Phi(-sqrt(2 energy)), and there are
+    e^choices of them (Rackwitz, Fiessler 1978, for the half-space).
+
+    >>> round(counted(180.0, math.log(8 * 1140)), 2)  # N = d = 20, M = 3; exact 173.32
+    174.75
+    """
+    from scipy.special import log_ndtr
+
+    return -float(log_ndtr(-math.sqrt(2.0 * energy))) - choices
 
 
 def log_multiplicity(model: AlignmentSum, count: int) -> float:

@@ -138,7 +138,8 @@ def alignment_of(architecture: Architecture, value: float) -> AlignmentSum:
     linear, He_1, concentrated overlap, N = 30, d = 20, c = 1 (orthonormal), sigma_a^2 = 0.1, sigma_w^2 = 1
     """
     first, last = architecture.layers[0], architecture.layers[-1]
-    if len(architecture.layers) != 2 or architecture.target.kind == "parity":
+    known = first.kind in ("fully connected", "patch convolution", "softmax attention")
+    if len(architecture.layers) != 2 or architecture.target.kind == "parity" or not known:
         raise ModelError(
             "architecture: its alignment is not a sum over neurons of one weight's overlap; variational costs exist for two layers with"
             " Hermite targets, CNNs, attention, and three erf layers with one odd He_k"

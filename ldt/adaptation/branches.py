@@ -36,6 +36,8 @@ Array = NDArray[np.float64]
 FAR = 100.0
 #: ... and how far above.
 ABOVE = 10.0
+#: Ends of branches are found to this part of P.
+END = 1e-3
 #: The ratio of neighbouring P in searches.
 STRIDE = 1.2
 MAX_POINTS = 1000
@@ -130,8 +132,8 @@ def adaptation_curve(
     --------
     >>> import ldt
     >>> found = ldt.adaptation_curve(ldt.AlignmentSum(40, 40, c="orthonormal"), samples=[200, 400, 800], branches=4)
-    >>> [found.stable(i) for i in range(3)], f"{found.threshold:.1f}"
-    ([0, 0, 2], '442.2')
+    >>> [found.stable(i) for i in range(3)], f"{found.threshold:.0f}"
+    ([0, 0, 2], '418')
     """
     check_model(model)
     r = positive("ridge", ridge)
@@ -208,7 +210,7 @@ class _Family:
 
     def end(self, k: int, dead: float, living: float) -> tuple[float, float]:
         """The P between ``dead`` and ``living`` where branch k ends, as the last dead and the first living P (1e-3 apart)."""
-        while abs(dead - living) > 1e-3 * living:
+        while abs(dead - living) > END * living:
             middle = math.sqrt(dead * living)
             dead, living = (dead, middle) if self.state(k, middle) is not None else (middle, living)
         return dead, living
@@ -284,6 +286,8 @@ def _transition(family: _Family, k: int, p: float, kind: str) -> Transition:
     y = family.grid.y
     slope = (np.sum((y - states[1].f) ** 2) - np.sum((y - states[0].f) ** 2)) / (2.0 * family.ridge)
     error = abs(moved[1] - moved[0]) / max(abs(float(slope)), 1e-300)
+    if kind == "onset":
+        error = max(error, END * p)
     return Transition(k, k + 1, p, float(error), (family.alpha(states[0]), family.alpha(states[1])), kind)
 
 

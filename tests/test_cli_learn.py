@@ -137,8 +137,9 @@ def test_predictions_of_one_component() -> None:
 
     law = AlignmentSum(4, 3, c="orthonormal")
     p = studies.law_samples(law)
-    a = 1.2 * (np.arange(100) + 0.5) / 100
-    logs = np.array([exact(law, float(x), density=True)[0] for x in a])
+    u = (np.arange(150) + 0.5) / 150
+    a = 2.0 * u**3  # the density has a peak at 0
+    logs = np.array([exact(law, float(x), density=True)[0] for x in a]) + 2.0 * np.log(u)
     most = (logs - 0.5 * p * (1.0 - a) ** 2).max()
     plus, minus = (np.exp(logs - 0.5 * p * (1.0 - s * a) ** 2 - most) for s in (1.0, -1.0))
     assert float(((plus - minus) * a).sum() / (plus + minus).sum()) == pytest.approx(0.1, rel=5e-3)

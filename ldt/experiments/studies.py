@@ -35,6 +35,7 @@ from ldt.tails.exact import exact
 
 SHARE = 0.1
 BOOTSTRAPS = 1000
+REACH = 2.0  # of A in averages over its law
 Row = dict[str, Any]
 
 
@@ -147,9 +148,9 @@ def _slope(x: Array, y: Array, weights: Array) -> float:
 
 
 def predictions(d: int, ridge: float = 1.0) -> Row:
-    """P* at N = d, share 0.1, in both overlap forms: of one component ``saddle`` s(A)/(1 - A) and ``law``, the P at which the mean of A over
-    the exact p(A) exp(-P (1 - A)^2/(2 kappa)) is 0.1; ``equations``, where the full equations learn 0.1; ``bound``, the least P there can
-    be, -2 kappa log Pr(A >= 0.1)/E(f - y)^2."""
+    """P* at N = d, share 0.1, in both overlap forms: of one component ``saddle`` s(A)/(1 - A) and ``law``, the P at which the mean of A
+    over the exact p(A) exp(-P (1 - A)^2/(2 kappa)) is 0.1; ``equations``, where the full equations learn 0.1; ``bound``, the least P
+    there can be, -2 kappa log Pr(A >= 0.1)/E(f - y)^2."""
     out: Row = {}
     for form in OVERLAPS:
         law = AlignmentSum(d, d, c="orthonormal", overlap=form)
@@ -180,9 +181,9 @@ def law_samples(law: AlignmentSum, points: int = 80) -> float:
     from scipy.optimize import brentq
 
     narrow = math.sqrt(law.variance)  # the peak at 0 of lazy networks
-    grid = narrow * np.sinh(np.linspace(0.02, math.asinh(1.1 / narrow), points))
+    grid = narrow * np.sinh(np.linspace(0.02, math.asinh(REACH / narrow), points))
     logs = np.array([float(exact(law, float(a), density=True)[0]) for a in grid])
-    edges = narrow * np.sinh(np.linspace(0.0, math.asinh(1.1 / narrow), 20_001))
+    edges = narrow * np.sinh(np.linspace(0.0, math.asinh(REACH / narrow), 20_001))
     middle, step = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
     values = np.where(middle < grid[0], logs[0], PchipInterpolator(grid, logs)(np.maximum(middle, grid[0]))) + np.log(step)
 

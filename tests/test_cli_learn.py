@@ -113,7 +113,7 @@ def test_studies_in_small(tmp_path: Path) -> None:
     for name in studies.STUDIES:
         assert studies.main([name, "--small", "--work", str(tmp_path / "work"), "-o", str(tmp_path / "out")]) == 0
     found = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.csv")}
-    assert set(found) == {"overlap.csv", "threshold.csv", "threshold_summary.csv", "count.csv", "samplers.csv"}
+    assert set(found) == {"overlap.csv", "overlap_histogram.csv", "threshold.csv", "threshold_summary.csv", "count.csv", "samplers.csv"}
     for name, text in found.items():
         assert text.startswith("# python -m ldt.experiments.studies ") and text.count("\n") > 2, name
     assert studies.main(["count", "--small", "--work", str(tmp_path / "work"), "-o", str(tmp_path / "again")]) == 0
@@ -137,8 +137,9 @@ def test_predictions_of_one_component() -> None:
 
     law = AlignmentSum(4, 3, c="orthonormal")
     p = studies.law_samples(law)
-    a = 1.2 * (np.arange(100) + 0.5) / 100
-    logs = np.array([exact(law, float(x), density=True)[0] for x in a])
+    u = (np.arange(150) + 0.5) / 150
+    a = 2.0 * u**3  # the density has a peak at 0
+    logs = np.array([exact(law, float(x), density=True)[0] for x in a]) + 2.0 * np.log(u)
     most = (logs - 0.5 * p * (1.0 - a) ** 2).max()
     plus, minus = (np.exp(logs - 0.5 * p * (1.0 - s * a) ** 2 - most) for s in (1.0, -1.0))
     assert float(((plus - minus) * a).sum() / (plus + minus).sum()) == pytest.approx(0.1, rel=5e-3)

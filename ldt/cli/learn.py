@@ -103,7 +103,7 @@ def _text(found: Any, checkpoint: str | None) -> str:
     text = aligned(rows)
     if not found.comparisons:
         return text
-    header = ["tilted density", "at", "share", "Kolmogorov", "+-", "null", "Wasserstein", "+-", "specialised", "|w.w*|", "|w_perp|^2"]
+    header = ["law", "by", "share", "Kolmogorov", "+-", "null", "Wasserstein", "+-", "specialised", "|w.w*|", "|w_perp|^2"]
     cells = [
         [c.overlap, c.source, f"{c.share:.3f}", f"{c.kolmogorov:.4f}", f"{c.kolmogorov_error:.4f}", f"{c.kolmogorov_null:.4f}",
          f"{c.wasserstein:.4f}", f"{c.wasserstein_error:.4f}", f"{c.specialised:.2f}", f"{c.special_w:.3f}", f"{c.special_rho:.3f}"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ldt.errors import LdtError, ModelError
+from ldt.errors import LdtError, ModelError, shown
 from ldt.models.files import TEXTS, read_model
 from ldt.results import _Record
 from ldt.scaling.records import Record, Store, digest, now, versions
@@ -26,6 +26,7 @@ FIELDS = ("kind", "seed", "levels", "quantity", "side", "repeats", "models", "me
 #: Options that a sweep decides itself.
 OWN = ("rng", "workers", "progress")
 MAX_POINTS = 1_000_000
+MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,12 @@ def read_sweep(path: str | Path) -> Sweep:
     name = str(path)
     try:
         with open(path, "rb") as file:
-            table = tomllib.load(file)
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ModelError(f"{name}: larger than {MAX_BYTES} bytes; a sweep file is at most that")
+        table = tomllib.loads(data.decode())
+    except ModelError:
+        raise
     except OSError as error:
         raise ModelError(f"{name}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError) as error:
@@ -99,7 +105,7 @@ def read_sweep(path: str | Path) -> Sweep:
 def _sweep(table: dict[str, Any], name: str, folder: Path) -> Sweep:
     _known(table, FIELDS, "")
     if table.get("kind") != "sweep":
-        raise ModelError(f"kind: must be 'sweep', got {table.get('kind')!r}")
+        raise ModelError(f"kind: must be 'sweep', got {shown(table.get('kind'))}")
     seed = _integer("seed", table.get("seed"), 0, 2**63 - 1)
     repeats = _integer("repeats", table.get("repeats", 1), 1, MAX_POINTS)
     quantity, side = table.get("quantity", "tail"), table.get("side", "upper")
@@ -189,7 +195,7 @@ def _known(table: dict[str, Any], fields: tuple[str, ...], at: str) -> None:
 
 def _integer(name: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ModelError(f"{name}: must be an integer from {low} to {high:g}, got {value!r}")
+        raise ModelError(f"{name}: must be an integer from {low} to {high:g}, got {shown(value)}")
     return value
 
 

@@ -127,7 +127,7 @@ def sums(count: Counter[str], case: tuple[str, int, float], share: float) -> str
     """One law, n times, at so many standard deviations."""
     text, n, spreads = case
     total = ldt.IidSum(parse_law(text), n)
-    level = float(total.mean + spreads * math.sqrt(total.variance))
+    level = float(total.mean() + spreads * math.sqrt(total.var()))
     up, down = ldt.tail(total, level), ldt.tail(total, level, side="lower")
     if min(up.logp, down.logp) == -math.inf:
         return None if max(up.logp, down.logp) == 0.0 else f"one side 0, the other {max(up.logp, down.logp)!r}"

@@ -58,8 +58,9 @@ def test_laplace(level: float, density: bool, digits: int) -> None:
     ({"width": 6, "dim": 3, "overlap": "full"}, 0.4, twins.Twin(6, 3, twins.erf_power(3), full=True, one_coordinate=True)),
     ({"width": 8, "dim": 30, "target": 5}, 0.3, twins.Twin(8, 30, twins.erf_power(5))),
     ({"width": 4, "dim": 6, "target": {1: 1.0, 3: -0.25}, "c": 1.0}, 1.5, twins.Twin(4, 6, twins.erf_raw({1: 1.0, 3: -0.25}))),
+    ({"width": 6, "dim": 4, "c": 1.0}, 0.2, twins.Twin(6, 4, twins.erf_power(3))),
     ({"width": 5, "dim": 7, "readout_variance": 2.5, "weight_variance": 0.5}, 0.5, None),
-], ids=["he3", "full", "he5", "sum", "variances"])  # fmt: skip
+], ids=["he3", "full", "he5", "sum", "narrow", "variances"])  # fmt: skip
 def test_twins(case: tuple[dict[str, object], float, twins.Twin | None]) -> None:
     fields, level, twin = case
     model = ldt.AlignmentSum(**fields)

@@ -17,6 +17,11 @@ fuzz = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fuzz)
 
 RECORD = '{"record": 1, "key": "%s", "point": {"a": 1}, "status": "ok", "reason": "", "result": %s, "versions": %s, "time": ""}\n'
+TALK = Path(__file__).parents[1] / "data/models/talk.toml"
+SWEEP = (
+    "kind = 'sweep'\nseed = 1\nlevels = %s\n" + f"models = [{{ file = '{TALK}', dim = 5, width = 5 }}]\n"
+    "methods = [{ method = 'importance'%s }]\n"
+)
 FOUND = [
     ("weights", '[{"weight": ' + "9" * 400 + ', "dof": 1}]', "term 1: weight"),  # OverflowError
     ("weights", '[{"weight": ' + "9" * 5000 + ', "dof": 1}]', "not valid JSON"),  # Python's limit on digits
@@ -29,6 +34,8 @@ FOUND = [
     ("record", RECORD % (digest({"a": 1}), "null", "[]"), "line 1"),
     ("law", "gamma(1e308, scale=1e308)", "double precision"),  # OverflowError
     ("sweep", "kind = 'sweep'\nseed = " + "9" * 4000, "seed"),
+    ("sweep", SWEEP % ("[" + "9" * 400 + "]", ""), "levels"),  # OverflowError
+    ("sweep", SWEEP % ("[1.0]", ", target_error = nan"), "methods?|models"),  # ValueError of strict JSON
     ("sweep", "#" * 1_000_001, "larger than"),
 ]
 

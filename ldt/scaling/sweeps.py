@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -123,8 +122,12 @@ def _sweep(table: dict[str, Any], name: str, folder: Path) -> Sweep:
             for repeat in range(repeats if drawn else 1):
                 content = {"model": model.to_dict(), "level": level, "quantity": quantity, "side": side, "method": method,
                            "options": options, "repeat": repeat}  # fmt: skip
-                point = Point(model, {**content, "seed": _seed(seed, content) if drawn else None})
-                points.setdefault(point.key, point)
+                try:
+                    point = Point(model, {**content, "seed": _seed(seed, content) if drawn else None})
+                    key = point.key
+                except ValueError as error:  # what strict JSON cannot say: nan, inf
+                    raise ModelError(f"{at}: {error}") from None
+                points.setdefault(key, point)
             if len(points) > MAX_POINTS:
                 raise ModelError(f"a sweep has at most {MAX_POINTS} points")
     return Sweep(name, seed, tuple(points.values()))
@@ -163,8 +166,8 @@ def _levels(value: Any, at: str) -> list[float]:
         raise ModelError(f"levels: missing; give them for all models or in {at}")
     levels = value if isinstance(value, list) else [value]
     for level in levels:
-        if isinstance(level, bool) or not isinstance(level, (int, float)) or not math.isfinite(level):
-            raise ModelError(f"levels: must be finite numbers, got {level!r}")
+        if isinstance(level, bool) or not isinstance(level, (int, float)) or not -1e300 < level < 1e300:
+            raise ModelError(f"levels: must be finite numbers, got {shown(level)}")
     if not levels:
         raise ModelError("levels: an empty list")
     return [float(level) for level in levels]

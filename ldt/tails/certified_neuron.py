@@ -105,7 +105,7 @@ class ErfNeuron:
     @staticmethod
     def _g2_of(u2: Any, polynomial: list[tuple[int, Any]]) -> Any:
         """u^2 Q(u^2)^2."""
-        q = sum((v * u2 ** (k // 2) for k, v in polynomial), 0 * u2)
+        q = sum((v * math.prod([u2] * (k // 2)) for k, v in polynomial), 0 * u2)  # u2 ** 1 is NaN for a ball around 0
         return u2 * q * q
 
     def r(self, y: Any) -> Any:

@@ -130,7 +130,7 @@ def test_same_from_threads_and_the_users_precision_stays() -> None:
     (ldt.AlignmentSum(5, 5), 1.0, {"digits": 0}, "digits"),
     (ldt.AlignmentSum(5, 5), 1.0, {"digits": 2.5}, "digits"),
     (ldt.CubicSum(5000), 1.0, {}, "2000"),
-    (ldt.HeavySum(stats.levy(), 3), 1e3, {}, "CubicSum"),
+    (ldt.IidSum(stats.levy(), 3), 1e3, {}, "CubicSum|method"),
 ])  # fmt: skip
 def test_refused(model: object, level: float, options: dict[str, object], word: str) -> None:
     with pytest.raises((ldt.ModelError, ldt.MethodError), match=word):

@@ -28,14 +28,14 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     level : float or array of floats
         In the units of A as the model's ``c`` defines it; an array of any shape gives arrays of that shape.
     method : str
-        Sums over neurons: "auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath"; networks: "auto", "splitting", "umbrella",
-        "montecarlo"; sums: "auto", "exact", "saddlepoint", "importance", "montecarlo"; without a tilt: "auto", "exact", "conditional",
-        "bigjump", "transition", "montecarlo".
+        Sums over neurons: "auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "certified"; networks: "auto",
+        "splitting", "umbrella", "montecarlo"; sums: "auto", "exact", "saddlepoint", "importance", "montecarlo"; without a tilt:
+        "auto", "exact", "conditional", "bigjump", "transition", "montecarlo" (CubicSum: "certified").
     side : {"upper", "lower"}
     **options
         ``saddlepoint``: form='sectors' | 'classical'; ``importance``, ``montecarlo``: samples, target_error (absolute error of
-        log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps; ``splitting``, ``umbrella``:
-        replicates, particles, moves, target_error, rng, workers, progress.
+        log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps; ``certified``: digits;
+        ``splitting``, ``umbrella``: replicates, particles, moves, target_error, rng, workers, progress.
 
     Returns
     -------
@@ -527,7 +527,7 @@ def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[st
     run = method_of(model, method).load()
     if x == 0.0 and not density:
         return {"logp": LOG_HALF, "error": 2.0**-53, "error_kind": "bound"}
-    if x == 0.0 and method != "montecarlo":
+    if x == 0.0 and method not in ("montecarlo", "certified"):
         run = origin_of(model) or run
         options = {}
     found = run(model, abs(x), density=density, side="upper", **options)

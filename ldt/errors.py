@@ -5,6 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 
+def shown(value: Any, most: int = 80) -> str:
+    """repr, cut to what a line of a message can hold (also of integers too long for Python to print).
+
+    >>> shown("x" * 1000, 5)
+    "'xxxx..."
+    """
+    try:
+        text = repr(value)
+    except ValueError:
+        text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
+    return text if len(text) <= most else text[:most] + "..."
+
+
 class LdtError(Exception):
     """Base class of the errors that the package raises on purpose; its message is one line.
 

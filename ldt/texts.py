@@ -63,6 +63,7 @@ def result_rows(result: Any, *, verbose: bool = False) -> list[tuple[str, str]]:
         (f"-log {what}", f"{_logp(result)} nats" if found else "infinite" if result.logp == -math.inf and error == 0.0 else "no answer"),
         ("error", f"{error:.2g} nats ({ERROR_KINDS[result.error_kind]})" if math.isfinite(error) else "unknown"),
         (f"log10 {what}", digits(result.log10p, result.error / math.log(10.0)) if found else ""),
+        ("enclosure", f"log {what} = {result.detail.ball} nats" if hasattr(result.detail, "ball") else ""),
         ("method", result.method),
         ("model", getattr(result.model, "name", "")),
         ("specialised", specialised_of(result.detail) or _by_layer(result.detail)),

@@ -156,9 +156,9 @@ def checked_seed(seed: Any) -> int | None:
     return seed
 
 
-METHODS = ("auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "splitting", "umbrella")
+METHODS = ("auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "certified", "splitting", "umbrella")
 METHOD_OPTIONS = {"samples": "--samples", "target_error": "--target-error", "rng": "--seed", "workers": "--workers",
-                  "scheduler": "--scheduler", "dps": "--dps", "form": "--form",
+                  "scheduler": "--scheduler", "dps": "--dps", "digits": "--digits", "form": "--form",
                   "replicates": "--replicates", "particles": "--particles", "moves": "--moves"}  # fmt: skip
 
 scheduler_option = click.option(
@@ -188,13 +188,14 @@ def method_options(command: F) -> F:
 
     decorators = [
         click.option("--method", default="auto", metavar="NAME", show_default=True, shell_complete=one_of(*METHODS),
-                     help="auto, exact, saddlepoint, importance, montecarlo, mpmath; of networks: splitting, umbrella, montecarlo."),
+                     help="auto, exact, saddlepoint, importance, montecarlo, mpmath, certified; networks: splitting, umbrella."),
         click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo)."),
         click.option("--target-error", type=number, metavar="X", help="Sample until log P's error is X nats (all methods that sample)."),
         seed_option,
         click.option("--workers", type=number, metavar="N", help="Threads that sample; the numbers do not depend on it."),
         scheduler_option,
         click.option("--dps", type=number, metavar="N", help="Digits after the point (mpmath)."),
+        click.option("--digits", type=number, metavar="N", help="Digits after the point to certify (certified)."),
         click.option("--replicates", type=number, metavar="N", help="Independent repeats (splitting, umbrella)."),
         click.option("--particles", type=number, metavar="N", help="Chains of a repeat, or of a level (splitting, umbrella)."),
         click.option("--moves", type=number, metavar="N", help="Sweeps of moves (splitting: at every level; umbrella: in all)."),

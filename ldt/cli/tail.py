@@ -20,10 +20,11 @@ HEADER = ("level", "quantity", "side", "logp", "error", "error_kind", "method", 
 @method_options
 @click.option("--side", default="upper", metavar="SIDE", show_default=True, help="upper: P(A >= level); lower: P(A <= level).")
 @click.option("--density", is_flag=True, help="The log density at the level instead.")
+@click.option("--certify", is_flag=True, help="A rigorous enclosure by ball arithmetic: --method certified.")
 @plot_option("the answer (the law of specialised neurons, the levels climbed, or its place)")
 @output_options()
 def command(
-    model: Any, level: Any, method: str, options: dict[str, Any], side: str, density: bool, plot: str | None, out: Output
+    model: Any, level: Any, method: str, options: dict[str, Any], side: str, density: bool, certify: bool, plot: str | None, out: Output
 ) -> int:  # fmt: skip
     """How rare: -log P(A >= level) of MODEL in nats, or the density.
 
@@ -38,6 +39,9 @@ def command(
 
     if side not in SIDES:
         raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    if certify and method not in ("auto", "certified"):
+        raise ModelError(f"--certify: goes with --method certified, not with {method!r}")
+    method = "certified" if certify else method
     picture = picture_of(plot, out)
     chosen, taken = resolve(model, level, method, options, out)
     code = None

@@ -115,7 +115,7 @@ def _made(name: str, values: list[Any], named: dict[str, float], text: str) -> L
     if name in OWN:
         try:
             return OWN[name](*values, **named)
-        except TypeError as error:
+        except (TypeError, OverflowError, ZeroDivisionError) as error:
             raise ModelError(f"law: {error} in {text!r}") from None
     dist = getattr(stats, name, None)
     if not isinstance(dist, (stats.rv_continuous, stats.rv_discrete)):
@@ -129,4 +129,7 @@ def _made(name: str, values: list[Any], named: dict[str, float], text: str) -> L
     except (TypeError, ValueError) as error:
         shapes = f" (shapes: {dist.shapes})" if dist.shapes else " (no shapes, only loc and scale)"
         raise ModelError(f"law: {name}{shapes}: {error}") from None
-    return as_law(frozen)
+    try:
+        return as_law(frozen)
+    except (OverflowError, ZeroDivisionError) as error:
+        raise ModelError(f"law: the numbers in {text!r} are beyond double precision ({error})") from None

@@ -14,7 +14,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, shown
 
 FIELDS = ("weight", "law", "dof", "ncp", "count")
 LARGEST = 50_000_000
@@ -37,14 +37,14 @@ def read_terms(path: str, text: str | None = None) -> dict[str, Any]:
         found[name] = _number(extras.get(name, 0.0), name, "file")
     unknown = sorted(set(extras) - {"sigma", "shift"})
     if unknown:
-        raise ModelError(f"file: unknown field {unknown[0]!r}; allowed: terms, sigma, shift")
+        raise ModelError(f"file: unknown field {shown(unknown[0])}; allowed: terms, sigma, shift")
     return found
 
 
 def _from_json(text: str) -> tuple[list[Any], dict[str, Any]]:
     try:
         content = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not JSON, or an integer of thousands of digits
         raise ModelError(f"file: not valid JSON ({error})") from None
     if isinstance(content, list):
         content = {"terms": content}
@@ -62,6 +62,9 @@ def _from_csv(text: str) -> list[Any]:
         body = [[cell.strip() for cell in row] for row in rows]
     except csv.Error as error:
         raise ModelError(f"file: not valid CSV ({error})") from None
+    double = [name for i, name in enumerate(header) if name in header[:i]]
+    if double:
+        raise ModelError(f"file: the header has {shown(double[0])} twice")
     for i, row in enumerate(body, 1):
         if len(row) != len(header):
             raise ModelError(f"file: term {i} has {len(row)} cells under a header of {len(header)} (quote laws that hold commas)")
@@ -73,7 +76,7 @@ def _term(term: Any, i: int) -> dict[str, Any]:
         raise ModelError(f"file: term {i} must have named fields ({', '.join(FIELDS)})")
     unknown = sorted(set(term) - set(FIELDS))
     if unknown:
-        raise ModelError(f"file: term {i}: unknown field {unknown[0]!r}; allowed: {', '.join(FIELDS)}")
+        raise ModelError(f"file: term {i}: unknown field {shown(unknown[0])}; allowed: {', '.join(FIELDS)}")
     if ("law" in term) == ("dof" in term):
         raise ModelError(f"file: term {i}: give either law or dof (chi-squared)")
     where = f"file: term {i}"
@@ -81,7 +84,7 @@ def _term(term: Any, i: int) -> dict[str, Any]:
     found["weight"] = _number(term.get("weight", 1.0), "weight", where)
     count = _number(term.get("count", 1), "count", where)
     if not count.is_integer() or not 1.0 <= count <= 1e12:
-        raise ModelError(f"{where}: count must be an integer from 1 to 1e12, got {term['count']!r}")
+        raise ModelError(f"{where}: count must be an integer from 1 to 1e12, got {shown(term['count'])}")
     found["count"] = int(count)
     if "law" in term:
         found["law"] = term["law"]
@@ -91,8 +94,8 @@ def _term(term: Any, i: int) -> dict[str, Any]:
 def _number(value: Any, name: str, where: str) -> float:
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise ModelError(f"{where}: {name} must be a finite number, got {value!r}")
+        raise ModelError(f"{where}: {name} must be a finite number, got {shown(value)}")
     return number

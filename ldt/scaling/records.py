@@ -27,6 +27,7 @@ from ldt.errors import ModelError
 from ldt.results import _Record
 
 FORMAT = 1
+MAX_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,11 @@ def read(path: str | Path) -> list[Record]:
         A file that cannot be read, or a line that is no record, by number (a torn last line is passed over).
     """
     try:
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise ModelError(f"{path}: larger than {MAX_BYTES} bytes")
         data = Path(path).read_bytes()
+    except ModelError:
+        raise
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     return list(_parse(data, str(path))[0].values())
@@ -128,8 +133,11 @@ def _record(line: bytes, name: str, number: int) -> Record:
         record = Record(**content)
         if not isinstance(record.point, dict) or record.key != digest(record.point):
             raise ValueError("key")
+        if not isinstance(record.result, (dict, type(None))) or not isinstance(record.versions, dict):
+            raise ValueError("result")
+        record.logp, record.error  # noqa: B018  (numbers, or ValueError, TypeError)
         return record
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"{name}: line {number}: not a record of a sweep; move the file away or repair the line") from None

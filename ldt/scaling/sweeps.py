@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ldt.errors import LdtError, ModelError
+from ldt.errors import LdtError, ModelError, shown
 from ldt.models.files import TEXTS, read_model
 from ldt.results import _Record
 from ldt.scaling.records import Record, Store, digest, now, versions
@@ -26,6 +25,7 @@ FIELDS = ("kind", "seed", "levels", "quantity", "side", "repeats", "models", "me
 #: Options that a sweep decides itself.
 OWN = ("rng", "workers", "progress")
 MAX_POINTS = 1_000_000
+MAX_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,12 @@ def read_sweep(path: str | Path) -> Sweep:
     name = str(path)
     try:
         with open(path, "rb") as file:
-            table = tomllib.load(file)
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ModelError(f"{name}: larger than {MAX_BYTES} bytes; a sweep file is at most that")
+        table = tomllib.loads(data.decode())
+    except ModelError:
+        raise
     except OSError as error:
         raise ModelError(f"{name}: cannot be read ({error.strerror or error})") from None
     except (ValueError, RecursionError) as error:
@@ -99,7 +104,7 @@ def read_sweep(path: str | Path) -> Sweep:
 def _sweep(table: dict[str, Any], name: str, folder: Path) -> Sweep:
     _known(table, FIELDS, "")
     if table.get("kind") != "sweep":
-        raise ModelError(f"kind: must be 'sweep', got {table.get('kind')!r}")
+        raise ModelError(f"kind: must be 'sweep', got {shown(table.get('kind'))}")
     seed = _integer("seed", table.get("seed"), 0, 2**63 - 1)
     repeats = _integer("repeats", table.get("repeats", 1), 1, MAX_POINTS)
     quantity, side = table.get("quantity", "tail"), table.get("side", "upper")
@@ -117,8 +122,12 @@ def _sweep(table: dict[str, Any], name: str, folder: Path) -> Sweep:
             for repeat in range(repeats if drawn else 1):
                 content = {"model": model.to_dict(), "level": level, "quantity": quantity, "side": side, "method": method,
                            "options": options, "repeat": repeat}  # fmt: skip
-                point = Point(model, {**content, "seed": _seed(seed, content) if drawn else None})
-                points.setdefault(point.key, point)
+                try:
+                    point = Point(model, {**content, "seed": _seed(seed, content) if drawn else None})
+                    key = point.key
+                except ValueError as error:  # what strict JSON cannot say: nan, inf
+                    raise ModelError(f"{at}: {error}") from None
+                points.setdefault(key, point)
             if len(points) > MAX_POINTS:
                 raise ModelError(f"a sweep has at most {MAX_POINTS} points")
     return Sweep(name, seed, tuple(points.values()))
@@ -157,8 +166,8 @@ def _levels(value: Any, at: str) -> list[float]:
         raise ModelError(f"levels: missing; give them for all models or in {at}")
     levels = value if isinstance(value, list) else [value]
     for level in levels:
-        if isinstance(level, bool) or not isinstance(level, (int, float)) or not math.isfinite(level):
-            raise ModelError(f"levels: must be finite numbers, got {level!r}")
+        if isinstance(level, bool) or not isinstance(level, (int, float)) or not -1e300 < level < 1e300:
+            raise ModelError(f"levels: must be finite numbers, got {shown(level)}")
     if not levels:
         raise ModelError("levels: an empty list")
     return [float(level) for level in levels]
@@ -189,7 +198,7 @@ def _known(table: dict[str, Any], fields: tuple[str, ...], at: str) -> None:
 
 def _integer(name: str, value: Any, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ModelError(f"{name}: must be an integer from {low} to {high:g}, got {value!r}")
+        raise ModelError(f"{name}: must be an integer from {low} to {high:g}, got {shown(value)}")
     return value
 
 

@@ -136,7 +136,8 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
         first = invert(law, density=density, q=q, step=step)
         second = invert(other, density=density, q=0.35, step=step / 1.31)
     left = math.exp(max(law.left_out, -700.0))
-    error = 2.0 * variation + cancellation + conditioning + left + FLOOR
+    # Thrice the change: at (100, 100), density at 0.3, both evaluations are off the same way, by 2.1 times their difference.
+    error = 3.0 * variation + cancellation + conditioning + left + FLOOR
     if not (first.decayed and second.decayed and error < 1.0):
         raise ConvergenceError(
             f"level: the contour sums did not converge at level {level:g} ({model.name}); use method='mpmath' or 'importance'"

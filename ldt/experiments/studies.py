@@ -17,7 +17,7 @@ import io
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,11 @@ from ldt.experiments.activations import Array
 from ldt.experiments.experiment import SAMPLERS
 from ldt.experiments.learn import LearnResult, learn
 from ldt.experiments.run import TRACES
-from ldt.experiments.theory import self_consistent
+from ldt.experiments.theory import density, self_consistent
 from ldt.models.alignment import OVERLAPS, AlignmentSum
 from ldt.numerics.random import block_generator
 from ldt.tails.exact import exact
+from ldt.tails.tilting import tilted_law
 
 SHARE = 0.1
 BOOTSTRAPS = 1000
@@ -53,7 +54,7 @@ class Size:
     warmup: tuple[int, int]
 
 
-FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48, 96), 24, 40, 8, (32, 8, 40), (60, 60), (40, 100))
+FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48), 24, 40, 8, (32, 8, 40), (60, 60), (40, 100))
 SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, 3, (4, 4, 4), (12, 20), (10, 10))
 
 
@@ -68,7 +69,7 @@ def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options:
 
 
 def threshold(work: Path, size: Size = FULL) -> Iterator[Row]:
-    """One row for every (d, P) around the threshold, from which ``threshold_summary`` makes P*: P/d grows through ``ratios``, from two
+    """One row for every (d, P) around the threshold, from which ``threshold_summary`` makes P*: P/d grows through ``ratios``, from three
     below the last crossing, until the share is past 0.14, and goes back where it begins beyond 0.1."""
     first = 0
     for d in size.dims:
@@ -86,7 +87,7 @@ def threshold(work: Path, size: Size = FULL) -> Iterator[Row]:
                     break
             else:
                 at = max(found) + 1
-        first = max(0, min((i for i in found if found[i] >= SHARE), default=first + 2) - 2)
+        first = max(0, min((i for i in found if found[i] >= SHARE), default=first + 3) - 3)
 
 
 def _measured(r: LearnResult) -> Row:
@@ -252,9 +253,21 @@ def table(rows: Sequence[Row]) -> str:
     return stream.getvalue()
 
 
-def overlap_tables(r: LearnResult) -> dict[str, str]:
-    """Files of (a): a summary with the comparisons, and the histogram of |w . w*| of networks and of the tilted laws."""
-    return {"overlap.csv": table([{**_measured(r), **c.to_dict()} for c in r.comparisons])}
+def overlap_tables(r: LearnResult, cells: int = 80) -> dict[str, str]:
+    """Files of (a): the comparisons, and |w . w*| of all kept neurons in ``cells`` cells beside what each tilted law expects there."""
+    measured = {name if name in ("networks", "doubtful", "datasets", "worst_rhat", "ess", "status") else f"measured_{name}": value
+                for name, value in _measured(r).items()}  # fmt: skip
+    e, size = r.experiment, np.abs(r.w).ravel()
+    edges = np.linspace(0.0, max(2.4 * math.sqrt(e.stack.variances[0]), 1.001 * float(size.max())), cells + 1)
+    fine = np.linspace(0.0, edges[-1], 20 * cells + 1)
+    columns: dict[str, Array] = {"from": edges[:-1], "to": edges[1:], "neurons": np.histogram(size, edges)[0].astype(float)}
+    for c in r.comparisons:
+        assert e.sum is not None
+        law = tilted_law(replace(e.sum, overlap=c.overlap, c="orthonormal"), c.share * math.sqrt(e.power))
+        p, _ = density(law, 0.5 * (fine[1:] + fine[:-1]))
+        columns[f"{c.overlap}_{c.source}"] = 2.0 * size.size * (fine[1] - fine[0]) * p.reshape(cells, 20).sum(axis=1)
+    rows = [dict(zip(columns, map(float, values), strict=True)) for values in zip(*columns.values(), strict=True)]
+    return {"overlap.csv": table([{**measured, **c.to_dict()} for c in r.comparisons]), "overlap_histogram.csv": table(rows)}
 
 
 STUDIES: dict[str, Callable[..., Any]] = {"overlap": overlap, "threshold": threshold, "count": count, "samplers": samplers}

@@ -17,7 +17,7 @@ import io
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,10 @@ from ldt.experiments.activations import Array
 from ldt.experiments.experiment import SAMPLERS
 from ldt.experiments.learn import LearnResult, learn
 from ldt.experiments.run import TRACES
-from ldt.experiments.theory import density, self_consistent
+from ldt.experiments.theory import adapted, self_consistent
 from ldt.models.alignment import OVERLAPS, AlignmentSum
 from ldt.numerics.random import block_generator
 from ldt.tails.exact import exact
-from ldt.tails.tilting import tilted_law
 
 SHARE = 0.1
 BOOTSTRAPS = 1000
@@ -148,15 +147,24 @@ def _slope(x: Array, y: Array, weights: Array) -> float:
 
 
 def predictions(d: int, ridge: float = 1.0) -> Row:
-    """What one component predicts for P* at N = d, share 0.1, in both overlap forms: ``saddle`` s(A)/(1 - A), ``law`` the P at which the
-    mean of A over the exact p(A) exp(-P (1 - A)^2/(2 kappa)) is 0.1, ``bound`` -2 kappa log Pr(A >= 0.1)/E(f - y)^2."""
+    """P* at N = d, share 0.1, in both overlap forms: of one component ``saddle`` s(A)/(1 - A) and ``law``, the P at which the mean of A over
+    the exact p(A) exp(-P (1 - A)^2/(2 kappa)) is 0.1; ``equations``, where the full equations learn 0.1; ``bound``, the least P there can
+    be, -2 kappa log Pr(A >= 0.1)/E(f - y)^2."""
     out: Row = {}
     for form in OVERLAPS:
         law = AlignmentSum(d, d, c="orthonormal", overlap=form)
         out[f"saddle_{form}"] = ridge * saddle_samples(law)
         out[f"law_{form}"] = ridge * law_samples(law)
+        out[f"equations_{form}"] = ridge * equation_samples(law)
         out[f"bound_{form}"] = -2.0 * ridge * exact(law, SHARE, density=False)[0] / (1.0 + prior_power(law))
     return out
+
+
+def equation_samples(law: AlignmentSum) -> float:
+    """P/kappa at which the full equations learn 0.1."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda p: adapted(law, p, 1.0)[0] - SHARE, 1.0, 200.0 * law.dim, rtol=1e-4))
 
 
 def saddle_samples(law: AlignmentSum) -> float:
@@ -262,10 +270,8 @@ def overlap_tables(r: LearnResult, cells: int = 80) -> dict[str, str]:
     fine = np.linspace(0.0, edges[-1], 20 * cells + 1)
     columns: dict[str, Array] = {"from": edges[:-1], "to": edges[1:], "neurons": np.histogram(size, edges)[0].astype(float)}
     for c in r.comparisons:
-        assert e.sum is not None
-        law = tilted_law(replace(e.sum, overlap=c.overlap, c="orthonormal"), c.share * math.sqrt(e.power))
-        p, _ = density(law, 0.5 * (fine[1:] + fine[:-1]))
-        columns[f"{c.overlap}_{c.source}"] = 2.0 * size.size * (fine[1] - fine[0]) * p.reshape(cells, 20).sum(axis=1)
+        p = r.density(c, 0.5 * (fine[1:] + fine[:-1]))
+        columns[f"{c.overlap}, {c.source}"] = 2.0 * size.size * (fine[1] - fine[0]) * p.reshape(cells, 20).sum(axis=1)
     rows = [dict(zip(columns, map(float, values), strict=True)) for values in zip(*columns.values(), strict=True)]
     return {"overlap.csv": table([{**measured, **c.to_dict()} for c in r.comparisons]), "overlap_histogram.csv": table(rows)}
 

@@ -113,7 +113,7 @@ def test_studies_in_small(tmp_path: Path) -> None:
     for name in studies.STUDIES:
         assert studies.main([name, "--small", "--work", str(tmp_path / "work"), "-o", str(tmp_path / "out")]) == 0
     found = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.csv")}
-    assert set(found) == {"overlap.csv", "threshold.csv", "threshold_summary.csv", "count.csv", "samplers.csv"}
+    assert set(found) == {"overlap.csv", "overlap_histogram.csv", "threshold.csv", "threshold_summary.csv", "count.csv", "samplers.csv"}
     for name, text in found.items():
         assert text.startswith("# python -m ldt.experiments.studies ") and text.count("\n") > 2, name
     assert studies.main(["count", "--small", "--work", str(tmp_path / "work"), "-o", str(tmp_path / "again")]) == 0

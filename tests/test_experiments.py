@@ -284,6 +284,14 @@ def test_density_agrees_with_draws_of_the_tilted_law(form: str) -> None:
     assert drawn["rho"][w > 0.9].mean() == pytest.approx(float(mass[far] @ rho[far] / mass[far].sum()), rel=0.03)
 
 
+def test_full_equations_without_data_are_the_prior() -> None:
+    law = AlignmentSum(8, 8, c="orthonormal", overlap="full")
+    w = block_generator(6).standard_normal((50, 800)) / math.sqrt(8.0)
+    c = theory.compare_components(w, law, 10, 1e4, 0.8, 5000.0, 1)
+    assert c.source == "full equations" and abs(c.share) < 1e-3
+    assert c.kolmogorov < 2.0 / math.sqrt(w.size) and c.kolmogorov_error < 0.01
+
+
 @pytest.mark.nojit
 def test_distances_are_scipys() -> None:
     random = np.random.default_rng(1)

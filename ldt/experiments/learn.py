@@ -14,10 +14,11 @@ from ldt.experiments.activations import Array
 from ldt.experiments.diagnostics import WATCHED, Diagnosis, diagnose
 from ldt.experiments.experiment import Experiment
 from ldt.experiments.run import ACCEPT, SPECIALISED, TRACES, Chains, run, seed_of
-from ldt.experiments.theory import Comparison, compare, self_consistent
+from ldt.experiments.theory import FULL, Comparison, adapted, compare, compare_components, density, self_consistent
 from ldt.models.alignment import OVERLAPS
 from ldt.numerics.random import entropy_of
 from ldt.results import _Record, jsonable
+from ldt.tails.tilting import tilted_law
 
 #: Sweeps after the warm-up below which nothing is said.
 LEAST = 4
@@ -61,6 +62,16 @@ class LearnResult(_Record):
         """Everything but the kept weights and traces, as strict JSON types."""
         return {f.name: jsonable(getattr(self, f.name)) for f in fields(self) if f.name not in ("w", "rho", "a", "traces")}
 
+    def density(self, comparison: Comparison, w: Any) -> Array:
+        """The density of one neuron's w . w* (both signs) that ``comparison`` was made with, at ``w``."""
+        e = self.experiment
+        assert e.sum is not None
+        law = replace(e.sum, overlap=comparison.overlap, c=e.labels)
+        if comparison.source == FULL:
+            return adapted(law, e.samples, e.ridge)[1](np.asarray(w, dtype=float))
+        tilted = tilted_law(replace(law, c="orthonormal"), comparison.share * math.sqrt(e.power))
+        return density(tilted, w)[0]
+
 
 def learn(
     model: Any, samples: int, *, rng: Any = None, checkpoint: Any = None, workers: Any = 1, progress: Any = None, theory: bool = True,
@@ -80,7 +91,8 @@ def learn(
     workers : int or map-like callable
     progress : callable of (done, total, text), optional
     theory : bool
-        Compare two-layer networks with the tilted laws (both overlap forms, at the self-consistent and at the measured share).
+        Compare two-layer networks with the tilted laws (both overlap forms, at the self-consistent and at the measured share) and, for
+        erf, with the full equations of kernel adaptation.
     **options
         ``ridge``, ``networks``, ``chains``, ``sweeps``, ``warmup``, ``keep``, ``sampler``, ``steps``, ``labels`` of ``Experiment``.
 
@@ -164,7 +176,7 @@ def _error(means: Array, trace: Array, diagnosis: Diagnosis) -> float:
 
 
 def _comparisons(experiment: Experiment, w: Array, share: float, cut: float, effective: float) -> tuple[Comparison, ...]:
-    """Both overlap forms, at the share that is self-consistent and at the one that was measured."""
+    """Both overlap forms, at the share that is self-consistent, at the one that was measured, and by the full equations (erf)."""
     assert experiment.sum is not None
     rows = w.reshape(experiment.datasets, -1)
     found = []
@@ -174,6 +186,9 @@ def _comparisons(experiment: Experiment, w: Array, share: float, cut: float, eff
         for source, level in levels.items():
             if level > 1e-3:  # at 0 the tilted law is the prior
                 found.append(compare(rows, law, experiment.power, level, source, cut, effective, experiment.seed))
+        if experiment.stack.activation == "erf":
+            whole = replace(law, c=experiment.labels)
+            found.append(compare_components(rows, whole, experiment.samples, experiment.ridge, cut, effective, experiment.seed))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ from ldt.experiments.activations import Array
 from ldt.experiments.experiment import SAMPLERS
 from ldt.experiments.learn import LearnResult, learn
 from ldt.experiments.run import TRACES
-from ldt.experiments.theory import self_consistent
+from ldt.experiments.theory import adapted, self_consistent
 from ldt.models.alignment import OVERLAPS, AlignmentSum
 from ldt.numerics.random import block_generator
 from ldt.tails.exact import exact
@@ -53,7 +53,7 @@ class Size:
     warmup: tuple[int, int]
 
 
-FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48, 96), 24, 40, 8, (32, 8, 40), (60, 60), (40, 100))
+FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48), 24, 40, 8, (32, 8, 40), (60, 60), (40, 100))
 SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, 3, (4, 4, 4), (12, 20), (10, 10))
 
 
@@ -68,7 +68,7 @@ def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options:
 
 
 def threshold(work: Path, size: Size = FULL) -> Iterator[Row]:
-    """One row for every (d, P) around the threshold, from which ``threshold_summary`` makes P*: P/d grows through ``ratios``, from two
+    """One row for every (d, P) around the threshold, from which ``threshold_summary`` makes P*: P/d grows through ``ratios``, from three
     below the last crossing, until the share is past 0.14, and goes back where it begins beyond 0.1."""
     first = 0
     for d in size.dims:
@@ -86,7 +86,7 @@ def threshold(work: Path, size: Size = FULL) -> Iterator[Row]:
                     break
             else:
                 at = max(found) + 1
-        first = max(0, min((i for i in found if found[i] >= SHARE), default=first + 2) - 2)
+        first = max(0, min((i for i in found if found[i] >= SHARE), default=first + 3) - 3)
 
 
 def _measured(r: LearnResult) -> Row:
@@ -147,15 +147,24 @@ def _slope(x: Array, y: Array, weights: Array) -> float:
 
 
 def predictions(d: int, ridge: float = 1.0) -> Row:
-    """What one component predicts for P* at N = d, share 0.1, in both overlap forms: ``saddle`` s(A)/(1 - A), ``law`` the P at which the
-    mean of A over the exact p(A) exp(-P (1 - A)^2/(2 kappa)) is 0.1, ``bound`` -2 kappa log Pr(A >= 0.1)/E(f - y)^2."""
+    """P* at N = d, share 0.1, in both overlap forms: of one component ``saddle`` s(A)/(1 - A) and ``law``, the P at which the mean of A over
+    the exact p(A) exp(-P (1 - A)^2/(2 kappa)) is 0.1; ``equations``, where the full equations learn 0.1; ``bound``, the least P there can
+    be, -2 kappa log Pr(A >= 0.1)/E(f - y)^2."""
     out: Row = {}
     for form in OVERLAPS:
         law = AlignmentSum(d, d, c="orthonormal", overlap=form)
         out[f"saddle_{form}"] = ridge * saddle_samples(law)
         out[f"law_{form}"] = ridge * law_samples(law)
+        out[f"equations_{form}"] = ridge * equation_samples(law)
         out[f"bound_{form}"] = -2.0 * ridge * exact(law, SHARE, density=False)[0] / (1.0 + prior_power(law))
     return out
+
+
+def equation_samples(law: AlignmentSum) -> float:
+    """P/kappa at which the full equations learn 0.1."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda p: adapted(law, p, 1.0)[0] - SHARE, 1.0, 200.0 * law.dim, rtol=1e-4))
 
 
 def saddle_samples(law: AlignmentSum) -> float:
@@ -252,9 +261,19 @@ def table(rows: Sequence[Row]) -> str:
     return stream.getvalue()
 
 
-def overlap_tables(r: LearnResult) -> dict[str, str]:
-    """Files of (a): a summary with the comparisons, and the histogram of |w . w*| of networks and of the tilted laws."""
-    return {"overlap.csv": table([{**_measured(r), **c.to_dict()} for c in r.comparisons])}
+def overlap_tables(r: LearnResult, cells: int = 80) -> dict[str, str]:
+    """Files of (a): the comparisons, and |w . w*| of all kept neurons in ``cells`` cells beside what each tilted law expects there."""
+    measured = {name if name in ("networks", "doubtful", "datasets", "worst_rhat", "ess", "status") else f"measured_{name}": value
+                for name, value in _measured(r).items()}  # fmt: skip
+    e, size = r.experiment, np.abs(r.w).ravel()
+    edges = np.linspace(0.0, max(2.4 * math.sqrt(e.stack.variances[0]), 1.001 * float(size.max())), cells + 1)
+    fine = np.linspace(0.0, edges[-1], 20 * cells + 1)
+    columns: dict[str, Array] = {"from": edges[:-1], "to": edges[1:], "neurons": np.histogram(size, edges)[0].astype(float)}
+    for c in r.comparisons:
+        p = r.density(c, 0.5 * (fine[1:] + fine[:-1]))
+        columns[f"{c.overlap}, {c.source}"] = 2.0 * size.size * (fine[1] - fine[0]) * p.reshape(cells, 20).sum(axis=1)
+    rows = [dict(zip(columns, map(float, values), strict=True)) for values in zip(*columns.values(), strict=True)]
+    return {"overlap.csv": table([{**measured, **c.to_dict()} for c in r.comparisons]), "overlap_histogram.csv": table(rows)}
 
 
 STUDIES: dict[str, Callable[..., Any]] = {"overlap": overlap, "threshold": threshold, "count": count, "samplers": samplers}

@@ -5,7 +5,8 @@ tilt s = I'(A), the likelihood exp(-P (n - A)^2/(2 kappa)), n = sqrt<y, y>, make
 
     A = n - (kappa/P) s(A),   alpha = A/n,                                                  (from [P] eq. 103)
 
-where I is convex, so that there is one such A.  The prediction for single neurons is the tilted law at A (ldt.tails.tilting).
+where I is convex, so that there is one such A.  The prediction for single neurons is the tilted law at A (ldt.tails.tilting); the full
+equations (ldt.adaptation) let the mean predictor have every other Hermite component as well.
 
 Distances between the laws of |w . w*| (both are even): Kolmogorov's sup |F - G| and Wasserstein's int |F - G|, on ``CELLS`` cells; errors
 by a bootstrap over data sets (the networks of one are not independent).  ``null`` is the distance that as many independent networks of the
@@ -15,6 +16,7 @@ tilted law itself would show.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,9 @@ from ldt.tails.rate import rate_at
 from ldt.tails.tilting import tilted_law
 
 BOOTSTRAPS, CELLS, RADII = 400, 2000, 400
+#: Degrees beyond the target's that the full equations keep.
+MORE = 6
+FULL = "full equations"
 
 
 def self_consistent(law: Any, samples: int, ridge: float, power: float = 1.0) -> float:
@@ -55,7 +60,8 @@ def self_consistent(law: Any, samples: int, ridge: float, power: float = 1.0) ->
 
 @dataclass(frozen=True)
 class Comparison(_Record):
-    """Trained networks against the tilted law of one ``overlap`` form at the ``share`` alpha (``source``: self-consistent or measured).
+    """Trained networks against the law of one ``overlap`` form at the ``share`` alpha (``source``: the tilted law at the self-consistent or
+    the measured share, or that of the full equations).
 
     ``kolmogorov``, ``wasserstein`` of |w . w*| with bootstrap errors and ``null`` values; ``specialised`` neurons a network, their mean
     |w . w*| and mean |w_perp|^2 in the tilted law.
@@ -113,14 +119,43 @@ def density(tilted: Any, w: Any) -> tuple[Array, Array]:
 
 def compare(w: Array, law: Any, power: float, share: float, source: str, cut: float, effective: float, seed: int) -> Comparison:
     """Kept weights w (data sets, draws) against the tilted law of ``law`` at the share ``share``."""
+    edges = cells(w, law)
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    p, rho = density(tilted_law(law, share * math.sqrt(power)), middle)
+    return _compared(w, law, share, source, cut, effective, seed, edges, p, rho)
+
+
+def compare_components(w: Array, law: Any, samples: int, ridge: float, cut: float, effective: float, seed: int) -> Comparison:
+    """Kept weights against the full equations of kernel adaptation, every Hermite component of the mean up to ``MORE`` degrees beyond the
+    target's (ldt.adaptation); c of ``law`` says what the labels are.  Their density is of w alone: no |w_perp|^2."""
+    share, p_of = adapted(law, samples, ridge)
+    edges = cells(w, law)
+    p = p_of(0.5 * (edges[1:] + edges[:-1]))
+    return _compared(w, law, share, FULL, cut, effective, seed, edges, p, np.full(p.shape, math.nan))
+
+
+def adapted(law: Any, samples: float, ridge: float) -> tuple[float, Callable[[Array], Array]]:
+    """(alpha, density of one neuron's w . w*) of the full equations."""
+    from ldt.adaptation import kernel_adaptation
+
+    found = kernel_adaptation(law, samples=samples, ridge=ridge, degree=max(k for k, _ in law.target) + MORE)
+    return found.alpha, lambda w: np.asarray(np.exp(found.log_density(w)))
+
+
+def cells(w: Array, law: Any) -> Array:
+    """Edges of the cells of |w|."""
+    return np.linspace(0.0, max(4.0 * math.sqrt(law.weight_variance), 1.01 * float(np.abs(w).max())), CELLS + 1)
+
+
+def _compared(
+    w: Array, law: Any, share: float, source: str, cut: float, effective: float, seed: int, edges: Array, p: Array, rho: Array
+) -> Comparison:
+    """Weights against the density p (of w, both signs) in the cells of |w|."""
     from ldt.numerics.random import block_generator
 
     random = block_generator(seed, 3)
-    edges = np.linspace(0.0, max(4.0 * math.sqrt(law.weight_variance), 1.01 * float(np.abs(w).max())), CELLS + 1)
     middle = 0.5 * (edges[1:] + edges[:-1])
-    p, rho = density(tilted_law(law, share * math.sqrt(power)), middle)
-    mass = 2.0 * p * (edges[1] - edges[0])
-    goal = mass / mass.sum()
+    goal = p / p.sum()
     mine = counts(np.abs(w), edges)
     found = distances(mine.sum(axis=0), goal, edges)
     boot = np.array([distances(mine[random.integers(0, len(mine), len(mine))].sum(axis=0), goal, edges) for _ in range(BOOTSTRAPS)])
@@ -146,4 +181,4 @@ def distances(count: Array, goal: Array, edges: Array) -> tuple[float, float]:
     return float(gap.max()), float(gap.sum() * (edges[1] - edges[0]))
 
 
-__all__ = ["Comparison", "compare", "self_consistent"]
+__all__ = ["Comparison", "compare", "compare_components", "self_consistent"]

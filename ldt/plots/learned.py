@@ -8,14 +8,16 @@ from typing import Any
 from ldt.errors import ModelError
 from ldt.plots.style import BLACK, ORANGE, SKY, axes_of, title
 
+STYLES = {"self-consistent": ":", "measured": "--", "full equations": "-"}
+
 
 def plot_learned(result: Any, ax: Any = None) -> Any:
-    """Weights w . w* of trained networks as a histogram, over the tilted densities in both overlap forms (two-layer networks).
+    """Weights w . w* of trained networks as a histogram, over the predicted densities in both overlap forms (two-layer networks).
 
     Parameters
     ----------
     result : ldt.experiments.LearnResult
-        Solid lines: at the self-consistent share; dashed: at the measured one.
+        Solid lines: the full equations; dotted: the tilted law at the self-consistent share; dashed: at the measured one.
     ax : matplotlib Axes, optional
 
     Raises
@@ -23,12 +25,7 @@ def plot_learned(result: Any, ax: Any = None) -> Any:
     ModelError
         If the run ended before any weights were kept.
     """
-    from dataclasses import replace
-
     import numpy as np
-
-    from ldt.experiments.theory import density
-    from ldt.tails.tilting import tilted_law
 
     ax = axes_of(ax)
     e = result.experiment
@@ -42,10 +39,9 @@ def plot_learned(result: Any, ax: Any = None) -> Any:
     ax.stairs(height, edges, fill=True, color=SKY, alpha=0.6, label=f"{e.networks} trained networks")
     w = np.linspace(0.0, edges[-1], 1001)
     for c in result.comparisons:
-        law = tilted_law(replace(e.sum, overlap=c.overlap, c="orthonormal"), c.share * math.sqrt(e.power))
-        style, color = "-" if c.source == "self-consistent" else "--", ORANGE if c.overlap == "concentrated" else BLACK
-        label = rf"tilted, {c.overlap}, $\alpha$ = {c.share:.3f} ({c.source})"
-        ax.plot(w, 2.0 * density(law, w)[0], color=color, ls=style, lw=1.4, label=label)
+        color = ORANGE if c.overlap == "concentrated" else BLACK
+        label = rf"{c.overlap}, $\alpha$ = {c.share:.3f} ({c.source})"
+        ax.plot(w, 2.0 * result.density(c, w), color=color, ls=STYLES[c.source], lw=1.4, label=label)
     ax.set_yscale("log")
     ax.set_ylim(1e-4, 3.0 * math.sqrt(2.0 * e.stack.sizes[0] / math.pi) / scale)
     ax.set_xlim(0.0, edges[-1])

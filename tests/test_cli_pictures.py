@@ -32,6 +32,7 @@ LINES = {
     "sample": f"sample {SMALL} --level 1 --size 5 --seed 1",
     "sum": "sum --law gamma(2,scale=3) --n 100 --x 900",
     "lazy": "lazy --degrees 1,3",
+    "adapt": f"adapt {SMALL} --samples 10..100",
     "rg": "rg --modes 100 --samples 20 --seed 1",
     "learn": f"learn {SMALL} --samples 40 --networks 2 --sweeps 20 --warmup 10 --seed 1",
 }

@@ -23,7 +23,7 @@ def gauss_rules(lw: Array, x: Array, n: int, parts: int = 1) -> tuple[Array, Arr
     many scales.
 
     >>> x = np.linspace(-1.0, 1.0, 200)[None]
-    >>> lw, points = gauss_rules(np.full((1, 200), -np.log(200.0)), x, 6)
+    >>> lw, points = gauss_rules(np.full((1, 200), -np.log(200.0)), x, 7)
     >>> bool(abs(np.sum(np.exp(lw) * np.exp(points)) - np.mean(np.exp(x))) < 1e-14)
     True
     """

@@ -28,7 +28,7 @@ def network_of(architecture: Architecture, value: float) -> ReadoutNetwork:
     >>> layer = Layer("fully connected", {"inputs": "d", "width": "N"})
     >>> net = Architecture((layer, Layer("readout")), Target("hermite", 3), {"d": "d", "N": "2*d"})
     >>> print(network_of(net, 10).name)
-    two-layer network, all 220 weights, erf, He_3, full overlap, N = 20, d = 10, c = 0.9213177319 (orthonormal), ...
+    two-layer network, all 220 weights, erf, He_3, full overlap, N = 20, d = 10, c = 0.9213177319 (orthonormal)...
     """
     first, *middle, last = architecture.layers
     size = {name: architecture.whole(first.sizes[name], value) for name, _ in first.rules.sizes}

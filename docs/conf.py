@@ -20,8 +20,9 @@ nb_merge_streams = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_google_docstring = False
-napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_use_rtype = False
+suppress_warnings = ["ref.python"]  # two classes may have an attribute of one name
 
 html_theme = "furo"
 html_title = f"ldt {release}"

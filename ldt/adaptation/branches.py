@@ -128,6 +128,12 @@ def adaptation_curve(
     ModelError, ConvergenceError
         As for ``ldt.kernel_adaptation``.
 
+    Notes
+    -----
+    The whole law has one alpha(P); branches hold k neurons beyond the barrier, and the one of least free energy (nats) is stable.
+    Cost: seconds; it grows with the number of samples and branches.
+    Source: docs/adaptation.md, section "Two layers", eq. 6.
+
     Examples
     --------
     >>> import ldt

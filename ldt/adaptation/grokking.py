@@ -169,8 +169,32 @@ def overlaps(q: Array, weight_variance: float) -> Array:
 
 
 def grokking_transition(model: GrokkingModel | None = None, *, low: float = 0.5, high: float = 500.0) -> GrokkingTransition:
-    """The transition between u = ``low`` and ``high``: onset of the outer wells, equal depth, equal probability (None where not in there).
+    """The grokking transition in u: onset of the outer wells, equal depth, equal probability (None where not between the ends).
 
+    Parameters
+    ----------
+    model : GrokkingModel, optional
+        Widths, data, target and how Q is averaged; the published parameters by default.
+    low, high : float
+        Where u is looked for.
+
+    Returns
+    -------
+    GrokkingTransition
+
+    Raises
+    ------
+    ConvergenceError
+        If the central well's own equations are not solved.
+
+    Notes
+    -----
+    The action is in nats, u has no units.  What counts as the transition is a choice: docs/adaptation.md lists all of them.
+    Cost: under a second.
+    Source: Rubin, Seroussi, Ringel, arXiv 2310.03789; docs/adaptation.md, section "Grokking", eqs. 9 and 10.
+
+    Examples
+    --------
     >>> found = grokking_transition()
     >>> f"{found.u:.2f}", f"{found.noise:.3f}"
     ('30.22', '0.180')

@@ -126,6 +126,12 @@ def kernel_adaptation(
     ConvergenceError
         With the residual, where the equations were not solved.
 
+    Notes
+    -----
+    Leading order in N; F is strictly convex, so the solution (for a given ``specialised``) is the only one.  Free energies are in nats.
+    Cost: 0.1 s with one component, seconds with a ``degree``; it does not grow with N.
+    Source: docs/adaptation.md, section "Two layers", eqs. 1-8.
+
     Examples
     --------
     >>> import ldt

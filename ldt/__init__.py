@@ -112,18 +112,22 @@ _HOME = {
     "TailResult": "ldt.results",
 }
 
+_MODULES = {"adaptation", "citations", "experiments", "lazy", "patterns", "plots", "reference", "rg", "scaling", "tails"}
+
 __all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ldt' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:  # so that ldt.citations.bibtex(...) needs no import of its own
+        return import_module(f"ldt.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'ldt' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -103,7 +103,7 @@ for x in (1e3, 1e5, 1e8):
 assert errors[0] > errors[1] > errors[2]
 
 # %% [markdown]
-# For the cubes of standard normals (the talk's sum, notebook 04) at N = 100, A = 8, the same estimator claims a few per cent and is wrong by tens; it says so.
+# For the cubes of standard normals (the talk's sum, notebook 04) at N = 100, A = 8, the same estimator is mostly too low, by more than its standard error says; it warns.
 
 # %%
 cubes = ldt.CubicSum(100)

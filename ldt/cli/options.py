@@ -104,7 +104,7 @@ def build_model(path: str | None, changes: dict[str, Any]) -> Any:
         return read_model(path, **changes)
     for name in ("width", "dim"):
         if name not in changes:
-            raise ModelError(f"{name}: missing; give a MODEL file (see data/models) or --width and --dim")
+            raise ModelError(f"{name}: missing; give a MODEL file (ldt-rate examples writes some) or --width and --dim")
     return AlignmentSum(**changes)
 
 

@@ -158,6 +158,22 @@ def test_one_neuron_density(dim: int, level: float) -> None:
 LINEAR = [(1, 5, 1.0), (2, 2, 3.0), (4, 4, 3.0), (7, 9, 1.0), (100, 100, 0.5), (1000, 10, 2.0), (10**9, 10**5, 0.3), (31, 10**6, 1.0)]
 
 
+@pytest.mark.nojit
+def test_one_neuron_density_all_but_at_zero() -> None:
+    """There g = w^3/3^(3/2), so that p(x) = E|a|^(-1/3) (d/(2 pi))^(1/2) x^(-2/3)/3^(1/2), E|a|^(-1/3) = 2^(-1/6) Gamma(1/3)/sqrt(pi)."""
+    r = ldt.logpdf(ldt.AlignmentSum(1, 10), 1e-40, method="exact")
+    truth = math.log(2.0 ** (-1 / 6) * math.gamma(1 / 3) / math.sqrt(math.pi) * math.sqrt(10 / (6 * math.pi))) + 80 / 3 * math.log(10.0)
+    assert abs(r.logp - truth) <= r.error + 1e-13 * truth < 1e-8
+
+
+def test_a_contour_with_a_singularity_of_small_weight() -> None:
+    """The nodes beyond the cut end abruptly: 1e-6 of the integrand is of another scale, which the doubled step alone does not tell.
+    The truth is certified by ball arithmetic."""
+    r = ldt.logpdf(ldt.AlignmentSum(100, 100), 0.3, method="exact")
+    assert abs(r.logp + 262.65079242249055) <= r.error < 5e-10
+    assert abs(r.logp + 262.65079242249055) < 1e-11
+
+
 @pytest.mark.parametrize(("channels", "size", "level"), LINEAR)
 @pytest.mark.parametrize("overlap", ["concentrated", "full"])
 def test_linear_cnn_is_variance_gamma(channels: int, size: int, level: float, overlap: str) -> None:

@@ -161,3 +161,9 @@ def test_command_line() -> None:
     assert "enclosure" in text.stdout and "+/-" in text.stdout
     clash = CliRunner().invoke(commands, ["tail", "--width", "5", "--dim", "5", "--level", "1", "--certify", "--method", "exact"])
     assert clash.exit_code == 2
+
+
+def test_many_digits_of_a_linear_sum() -> None:
+    """The end of its tilts, d/(2 sigma_w^2), is no short binary number: it must not limit the digits."""
+    model = ldt.AlignmentSum(10, 10, weight_variance=0.3, activation="linear", target=1)
+    assert ldt.tail(model, 1.0, method="certified", digits=100).detail.digits >= 100

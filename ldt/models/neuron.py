@@ -319,6 +319,8 @@ class NeuronLaw:
         from scipy.special import erf
 
         x = np.geomspace(1e-12, 14.0, 300) * self.scale
+        if self.kind != "wr":  # further in, for the density of a few neurons at levels all but 0
+            x = np.concatenate([np.geomspace(1e-50, 1e-12, 300, endpoint=False) * self.scale, x])
         gg = np.max(self.atoms(x)[1], axis=1)
         return x, np.log(erf(x / (math.sqrt(2.0) * self.scale))), np.maximum.accumulate(gg)
 
@@ -500,6 +502,8 @@ class NeuronLaw:
     def _kept(self, panels: _Panels, tilts: Array, cuts: tuple[float, ...]) -> NDArray[np.bool_]:
         """Panels with prior mass, or with tilted mass at one of the tilts, bin by bin."""
         keep: NDArray[np.bool_] = np.max(panels.lw, axis=(1, 2)) > -DROP - 10.0
+        if self.kind != "wr":  # the halved panels near 0 are there because a contour ends on them
+            keep |= panels.hi <= self.scale
         parts = _parts(panels.x.mean(axis=1), cuts)
         for theta in tilts:
             mass = np.max(panels.lw + theta * panels.gg, axis=(1, 2))

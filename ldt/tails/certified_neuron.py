@@ -44,7 +44,7 @@ class LinearNeuron:
 
     def __init__(self, model: Any) -> None:
         arb = flint().arb
-        with precision(COARSE + 192):
+        with precision(4096):  # more than any number of digits needs
             slope = arb(dict(model.target)[1])
             self.theta_max = arb(model.dim) / arb(model.weight_variance) / (2 * slope * slope)
 

@@ -26,6 +26,8 @@ MAX_NODES = 20_000
 #: max(1, |log P|).
 TARGET = 5e-12
 MAX_CUTS = 40
+#: Two evaluations further apart than this (nats) by no fault of their steps are not made to agree by finer ones.
+HOPELESS = 1e-3
 #: The two node sets are converged by one criterion (2e-14 a panel): what they share cannot be seen in their difference.
 FLOOR = 1e-12
 
@@ -132,11 +134,13 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
         cancellation = first.cancellation + second.cancellation
         if variation + cancellation <= max(TARGET * max(1.0, abs(first.log_value)), 4.0 * conditioning):
             break
+        if not (first.decayed and second.decayed) or variation > HOPELESS > 1e3 * cancellation:  # no finer step will help
+            break
         step *= 0.5
         first = invert(law, density=density, q=q, step=step)
         second = invert(other, density=density, q=0.35, step=step / 1.31)
     left = math.exp(max(law.left_out, -700.0))
-    # Thrice the change: at (100, 100), density at 0.3, both evaluations are off the same way, by 2.1 times their difference.
+    # Thrice the change: both evaluations may be off the same way, by more than their difference.
     error = 3.0 * variation + cancellation + conditioning + left + FLOOR
     if not (first.decayed and second.decayed and error < 1.0):
         raise ConvergenceError(

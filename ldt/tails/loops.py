@@ -100,8 +100,8 @@ def contour_sum(
 
     ``noise`` bounds what value can be trusted to: 8 eps times the sum of the terms' sizes, and the trapezoid's own error.  The
     latter is c exp(-const/step), so that it would be the square of that of the doubled step (every other node), relative to the
-    size, were c = 1; a far singularity of small c falls more slowly, and the power 4/3 is taken.  ``last`` is the size of the
-    last term over the sum of sizes (the sum stops after 12 terms in a row below 1e-18 of it).
+    size, were c = 1; a far singularity of small c falls more slowly (where a bin's nodes begin at a cut c is 1e-6), and the power 7/6
+    is taken.  ``last`` is the size of the last term over the sum of sizes (the sum stops after 12 terms in a row below 1e-18 of it).
     """
     scale = 0.0
     total = 0.0
@@ -149,5 +149,5 @@ def contour_sum(
         if small >= 12:
             break
     gap = min(1.0, abs(total - 2.0 * even) / size)
-    noise = max(8.0 * EPS, gap ** (4.0 / 3.0)) * size
+    noise = max(8.0 * EPS, gap ** (7.0 / 6.0)) * size
     return scale, total * step / math.pi, noise * step / math.pi, nodes, last

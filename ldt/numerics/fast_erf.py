@@ -2,7 +2,7 @@ r"""erf for averages over many points, three times as fast as libm's: fifth-orde
 
     erf(x_k + t) = erf(x_k) + sum_(n=1..5) t^n erf^(n)(x_k)/n!,   erf^(n)(x) = (2/sqrt pi) (-1)^(n-1) H_(n-1)(x) e^(-x^2),  |t| <= 1/64.
 
-Absolute error below 1e-12 (the next term, |erf^(6)| <= 66 over 6! 64^6, is 1.4e-12 at worst); 1 beyond 6.  Not for tails.
+Absolute error below 1.4e-12 (the next term, |erf^(6)| <= 66 over 6! 64^6); 1 beyond 6.  Not for tails.
 """
 
 from __future__ import annotations

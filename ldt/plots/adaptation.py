@@ -71,13 +71,13 @@ def plot_effective_action(results: Any, ax: Any = None, *, points: int = 801) ->
 
     Parameters
     ----------
-    results : sequence of ldt.adaptation.Adaptation
+    results : ldt.adaptation.Adaptation, or a sequence of them
     ax : matplotlib Axes, optional
     """
     import numpy as np
 
     ax = axes_of(ax)
-    few = list(results)
+    few = list(results) if isinstance(results, (list, tuple)) else [results]
     few = [few[i] for i in sorted({round(x) for x in np.linspace(0, len(few) - 1, min(5, len(few)))})]
     outer = max((w.w for r in few for w in r.wells), default=0.0)
     model = few[0].model

@@ -148,6 +148,13 @@ def test_one_neuron_of_a_few_carries_the_event(width: int, degree: int) -> None:
     assert abs(found.logp - alone) < found.error + 1e-7
 
 
+def test_the_inner_quadrature_follows_the_contour() -> None:
+    """Where the inner nodes are too few for the phases far out on a contour, the outer panels are halved for ever at a window's edge."""
+    model = ldt.AlignmentSum(200, 200, activation="tanh", overlap="full", c="ratio")
+    exact, sampled = (ldt.tail(model, 0.5, method=m, **o) for m, o in (("exact", {}), ("importance", {"rng": 1})))
+    assert exact.status == "ok" and abs(exact.logp - sampled.logp) < 4.0 * sampled.error
+
+
 @pytest.mark.nojit
 @pytest.mark.parametrize(("dim", "level"), [(5, 1.0), (1, 0.1), (200, 0.3)])
 def test_one_neuron_density(dim: int, level: float) -> None:

@@ -221,7 +221,7 @@ class NeuronLaw:
     def _inner_block(self, x: Array, theta: float) -> tuple[Array, Array]:
         nodes, weights = _gauss(ORDER)
         lo, hi = self.radial_window(x, theta, 11.0)
-        panels = max(6, math.ceil(float(np.max(hi - lo)) * 2.0 * math.sqrt(self.b) / 4.0))
+        panels = max(6, math.ceil(float(np.max(hi - lo)) * 2.0 * math.sqrt(self.b) / 2.5))
         if panels > MAX_RADIAL_PANELS:
             raise MethodError(
                 f"dim: the full overlap of {self.model.activation_name} is two-dimensional, too fine to integrate at d = {self.model.dim};"

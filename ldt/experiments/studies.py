@@ -52,10 +52,11 @@ class Size:
     networks: tuple[int, int, int]  # of a point of (b); of (c); of (a)
     sweeps: tuple[int, int]  # of (b) and (c); of (a)
     warmup: tuple[int, int]
+    keep: int  # neurons of (a) are stored every so many sweeps
 
 
-FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48), 24, 40, 8, (32, 8, 40), (60, 60), (40, 100))
-SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, 3, (4, 4, 4), (12, 20), (10, 10))
+FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48), 24, 40, 8, (32, 8, 112), (60, 4000), (40, 400), 20)
+SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, 3, (4, 4, 4), (12, 20), (10, 10), 1)
 
 
 def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options: Any) -> LearnResult:
@@ -246,11 +247,11 @@ def samplers(work: Path, size: Size = FULL) -> Iterator[Row]:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def overlap(work: Path, size: Size = FULL) -> LearnResult:
+def overlap(work: Path, size: Size = FULL, workers: int = 1) -> LearnResult:
     """The networks of (a)."""
     d = size.overlap_dim
     return trained(work, AlignmentSum(d, d, overlap="full"), 40 * d, "overlap", networks=size.networks[2], sweeps=size.sweeps[1],
-                   warmup=size.warmup[1], rng=1)  # fmt: skip
+                   warmup=size.warmup[1], keep=size.keep, rng=1, workers=workers)  # fmt: skip
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -287,13 +288,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the CSV files")
     parser.add_argument("--small", action="store_true", help="seconds instead of an hour")
+    parser.add_argument("--workers", type=int, default=1, help="threads of overlap, which is an hour on two cores; the bytes do not depend on them")
     given = parser.parse_args(arguments)
     size = SMALL if given.small else FULL
     given.output.mkdir(parents=True, exist_ok=True)
     made = f"# python -m ldt.experiments.studies {given.study}{' --small' if given.small else ''}\n"
     try:
         if given.study == "overlap":
-            files = overlap_tables(overlap(given.work, size))
+            files = overlap_tables(overlap(given.work, size, given.workers))
         else:
             rows = list(STUDIES[given.study](given.work, size))
             files = {f"{given.study}.csv": table(rows)}

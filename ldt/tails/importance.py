@@ -34,7 +34,7 @@ from ldt.tails.sectors import SectorLaw, build, measurable, sector_law
 
 #: Look-ups (at most one a neuron) in one block, samples in one, and look-ups in one call unless ``samples`` says otherwise.
 BLOCK_NEURONS = 2_000_000
-BLOCK_SAMPLES = 16_384
+BLOCK_SAMPLES = 8_192
 MAX_NEURONS = 4_000_000_000
 #: Samples that an estimate rests on, at the least (where the width allows).
 LEAST = 256

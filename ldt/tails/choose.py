@@ -6,6 +6,7 @@ The predictions are scalings fitted to measured times on one core (benchmarks/),
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from typing import Any
 
 from ldt.errors import NoTiltError
@@ -15,6 +16,7 @@ from ldt.tails.importance import MAX_NEURONS
 #: Seconds a neuron drawn, by tilted and by plain sampling.
 TILTED_NEURON = 6e-8
 PLAIN_NEURON = 4e-8
+PROVED = "ball arithmetic: the error is a proved bound (needs python-flint, ldt[certified])"
 
 
 def choose(model: Any, level: float) -> Plan:
@@ -32,6 +34,7 @@ def choose(model: Any, level: float) -> Plan:
         "importance": _importance_cost(width, two_dimensional) if tilt and width <= MAX_NEURONS // 20 else None,
         "montecarlo": 1e5 * width * PLAIN_NEURON if 1e5 * width <= 4e9 else None,
         "mpmath": 60.0 if tilt and model.activation in ("erf", "linear") else None,
+        "certified": 2.0 if tilt and model.activation in ("erf", "linear") and installed("flint") else None,
     }
     notes = {
         "exact": ("contour inversion by sectors" + ("; two-dimensional: 1 to 10 s" if two_dimensional else "")) if tilt else why,
@@ -39,6 +42,7 @@ def choose(model: Any, level: float) -> Plan:
         "importance": "to 1 % of P; the independent check" if seconds["importance"] else why or f"draws N = {width:.3g} neurons a sample",
         "montecarlo": "100000 plain samples: of use where P is above 1e-4 or so",
         "mpmath": "to any number of digits, slowly" if seconds["mpmath"] else why or "erf and linear only",
+        "certified": why or ("erf and linear only" if model.activation not in ("erf", "linear") else PROVED),
     }
     if level == 0.0:
         chosen, reason = "exact", "the law is symmetric: P(A >= 0) = 1/2"
@@ -53,6 +57,11 @@ def choose(model: Any, level: float) -> Plan:
         chosen, reason = "montecarlo", why
     candidates = tuple({"method": m, "seconds": seconds[m], "note": notes[m]} for m in seconds)
     return Plan(chosen, reason, candidates)
+
+
+def installed(package: str) -> bool:
+    """Whether an optional package is there; nothing is imported."""
+    return find_spec(package) is not None
 
 
 def _importance_cost(width: int, two_dimensional: bool) -> float:

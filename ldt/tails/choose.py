@@ -6,6 +6,7 @@ The predictions are scalings fitted to measured times on one core (benchmarks/),
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from typing import Any
 
 from ldt.errors import NoTiltError
@@ -17,6 +18,7 @@ LOOK_UP, SAMPLE = 1.2e-9, 1e-7
 PLAIN_NEURON = 4e-8
 #: Atoms of one neuron's law, where its overlap hangs on one coordinate and where on two.
 ATOMS = (300, 3500)
+PROVED = "ball arithmetic: the error is a proved bound (needs python-flint, ldt[certified])"
 
 
 def choose(model: Any, level: float) -> Plan:
@@ -34,6 +36,7 @@ def choose(model: Any, level: float) -> Plan:
         "importance": 0.02 + 1e4 * importance_seconds(model) if tilt else None,
         "montecarlo": 1e5 * width * PLAIN_NEURON if 1e5 * width <= 4e9 else None,
         "mpmath": 60.0 if tilt and model.activation in ("erf", "linear") else None,
+        "certified": 2.0 if tilt and model.activation in ("erf", "linear") and installed("flint") else None,
     }
     notes = {
         "exact": ("contour inversion by sectors" + ("; two-dimensional: 1 to 10 s" if two_dimensional else "")) if tilt else why,
@@ -41,6 +44,7 @@ def choose(model: Any, level: float) -> Plan:
         "importance": "to 1 % of P; the independent check" if tilt else why,
         "montecarlo": "100000 plain samples: of use where P is above 1e-4 or so",
         "mpmath": "to any number of digits, slowly" if seconds["mpmath"] else why or "erf and linear only",
+        "certified": why or ("erf and linear only" if model.activation not in ("erf", "linear") else PROVED),
     }
     if level == 0.0:
         chosen, reason = "exact", "the law is symmetric: P(A >= 0) = 1/2"
@@ -60,6 +64,11 @@ def choose(model: Any, level: float) -> Plan:
 def importance_seconds(model: Any) -> float:
     """Seconds of one sample of importance sampling."""
     return LOOK_UP * min(int(model.width), BINOMIAL * ATOMS[model.neuron.kind == "wr"]) + SAMPLE
+
+
+def installed(package: str) -> bool:
+    """Whether an optional package is there; nothing is imported."""
+    return find_spec(package) is not None
 
 
 def choose_network(model: Any, level: float) -> Plan:

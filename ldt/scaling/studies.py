@@ -11,6 +11,7 @@ table with one row for each value, method and pattern, so that files of differen
     bound         three layers: KL + E_q[-log Phi], sampled from each trial law as real networks
     splitting     the network itself, all its weights climbing from the prior to the event, and the pattern that they show
     umbrella      the same network by replica exchange and MBAR, the second opinion (needs pymbar)
+    hamiltonian   the same along gradients, for three layers: larger networks than the other two reach (needs pymbar)
 
 A new way of finding -log P is one function of a Question and one entry in METHODS; it returns rows.  What the sampled weights look like
 (how many neurons specialised, say) goes into ``observables``.
@@ -212,6 +213,7 @@ def seen_in(network: Any, weights: Any, level: float) -> dict[str, Any]:
 METHODS: dict[str, Method] = {
     "exact": _exact, "closed-form": _closed_form, "importance": _importance, "patterns": _patterns, "energies": _energies,
     "bound": _bound, "splitting": _sampled("splitting"), "umbrella": _sampled("umbrella"),
+    "hamiltonian": _sampled("hamiltonian"),
 }  # fmt: skip
 
 

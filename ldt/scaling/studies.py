@@ -188,7 +188,7 @@ def _sampled(method: str) -> Method:
 
 def seen_in(network: Any, weights: Any, level: float) -> dict[str, Any]:
     """What networks given the event, rows of ``weights``, look like (ldt.patterns.reading): for every layer its pattern, the mean number of
-    units whose overlap with the target is beyond 3 prior standard deviations, and the inflation of the others; and ``carriers``, how
+    units in a second well and beyond 3 prior standard deviations, and the inflation of the others; and ``carriers``, how
     many units of the last layer carry the variance V of A: the mean of (sum of shares)^2/(sum of squares)."""
     import numpy as np
 
@@ -200,6 +200,8 @@ def seen_in(network: Any, weights: Any, level: float) -> dict[str, Any]:
     for layer in read_patterns(network, weights, level):
         seen[f"{layer.layer}: pattern"] = layer.pattern
         seen[f"{layer.layer}: inflation"] = layer.inflation
+        if layer.second_well is not None:
+            seen[f"{layer.layer}: second well"] = layer.second_well
         if layer.outliers is not None:
             seen[f"{layer.layer}: specialised"] = layer.outliers
         if layer.beyond_cut is not None:

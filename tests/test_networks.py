@@ -214,7 +214,8 @@ def test_a_stretched_layer_is_not_specialised(size: int) -> None:
         layer.units(z)[:, :, 0] = drawn.w * math.sqrt(size)
         (reading,) = read_patterns(network, z)
         assert reading.pattern == expected, (activation, reading)
-        assert reading.second_well is None or reading.second_well > 0.8 * size
+        if reading.second_well is not None:  # the sector cut counts the same ones
+            assert reading.second_well == pytest.approx(np.mean(drawn.specialised), abs=0.5)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ldt.patterns import three_layer as deep
 from ldt.patterns.complexity import discrepancy_of, sample_complexity
 from ldt.patterns.constants import average_fit, average_inverse, inverse_overlap, lazy_constant
 from ldt.patterns.engine import pattern_table, variants
-from ldt.patterns.geometric import formula, numeric_table
+from ldt.patterns.geometric import _Convex, _integers, _solve, formula, numeric_table
 from ldt.patterns.two_layer import pattern_costs
 from ldt.patterns.variational import alignment_of, variational
 from ldt.reference import linear_log_tail
@@ -74,6 +74,19 @@ def test_linear_cnn_numbers_are_the_closed_forms() -> None:
     assert row.parameters["D"] == pytest.approx(1 + excess, rel=1e-6)
     assert row.cost == pytest.approx(50 * (excess - math.log1p(excess)) + 5000 / (1 + excess), rel=1e-10)
     assert table["gp - gp"].cost == pytest.approx(5000.0) and table["specialization - gp"].cost == pytest.approx(1000.0)
+
+
+def test_a_cost_that_falls_without_end_has_no_minimum() -> None:
+    """2/x + x y^2 with nothing that holds y up, and the same with y >= 1; M^2 + 7/M over integers by brute force."""
+    falling = _Convex(("x", "y"), np.array([math.log(2.0), 0.0]), np.array([[-1.0, 0.0], [1.0, 2.0]]), np.zeros(0), (), np.zeros((0, 2)),
+                      np.zeros(0))  # fmt: skip
+    with pytest.raises(ModelError, match="falls without end as"):
+        _solve(falling, np.zeros(2), {})
+    held = _Convex(falling.names, falling.logs, falling.slopes, falling.counts, (), np.array([[0.0, 1.0]]), np.zeros(1))
+    assert math.exp(_solve(held, np.ones(2), {})[0]) == pytest.approx(2.0 * math.sqrt(2.0), rel=1e-10)
+    whole = _Convex(("M",), np.array([0.0, math.log(7.0)]), np.array([[2.0], [-1.0]]), np.zeros(0), (), np.array([[1.0]]), np.zeros(1))
+    found, x = _integers(whole, ("M",), *_solve(whole, np.ones(1), {}))
+    assert math.exp(found) == pytest.approx(min(m * m + 7.0 / m for m in range(1, 9)), rel=1e-10) and round(math.exp(x[0])) == 2
 
 
 @pytest.mark.parametrize("name", ["three_layer_erf", "parity_relu", "cnn"])

@@ -45,18 +45,20 @@ class Size:
 
     dims: tuple[int, ...]
     ratios: tuple[float, ...]  # P/d
-    widths: tuple[int, ...]
-    count_dim: int
+    counts: tuple[tuple[int, tuple[int, ...]], ...]  # d and widths of (c)
     overlap_dim: int
     sampler_dim: int
-    networks: tuple[int, int, int]  # of a point of (b); of (c); of (a)
+    networks: tuple[int, int, int, int]  # of a point of (b); of (c); of (a); of (d)
     sweeps: tuple[int, int]  # of (b) and (c); of (a)
     warmup: tuple[int, int]
     keep: int  # neurons of (a) are stored every so many sweeps
 
 
-FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48), 24, 40, 8, (32, 8, 112), (60, 4000), (40, 400), 20)
-SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, 3, (4, 4, 4), (12, 20), (10, 10), 1)
+FULL = Size(
+    (8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96, 192))), 40, 8, (32, 16, 112, 8),
+    (60, 4000), (40, 400), 20,
+)  # fmt: skip
+SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10), 1)
 
 
 def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options: Any) -> LearnResult:
@@ -207,21 +209,21 @@ def prior_power(law: AlignmentSum, draws: int = 200_000) -> float:
 
 
 def count(work: Path, size: Size = FULL) -> Iterator[Row]:
-    """One row a width: specialised neurons (and for cuts 0.7 and 0.9 instead of 0.8), the share, and M* of both forms at that share."""
-    d = size.count_dim
-    for n in size.widths:
-        samples = round(40.0 * math.sqrt(n * d))
-        r = trained(work, AlignmentSum(n, d), samples, f"count-{n}-{samples}", networks=size.networks[1], sweeps=size.sweeps[0],
-                    warmup=size.warmup[0], rng=3, theory=False)  # fmt: skip
-        ratio = math.sqrt(n / d)
-        row = {"N": n, "d": d, "P": samples, "sqrt_N_over_d": ratio, **_measured(r)}
-        for cut in (0.7, 0.9):
-            row[f"count_cut_{cut}"] = float((np.abs(r.w) > cut).sum(axis=2).mean())
-        for form in OVERLAPS:
-            law = AlignmentSum(n, d, c="orthonormal", overlap=form)
-            row[f"consistent_share_{form}"] = self_consistent(law, samples, 1.0)
-        scaled = r.share / AlignmentSum(n, d, c="orthonormal").prefactor
-        yield row | {"M_concentrated": 3.0 * scaled * ratio, "M_full": 2.6728 * scaled * ratio}
+    """One row a (d, N): specialised neurons (and for cuts 0.7 and 0.9 instead of 0.8), the share, and M* of both forms at that share."""
+    for d, widths in size.counts:
+        for n in widths:
+            samples = round(40.0 * math.sqrt(n * d))
+            r = trained(work, AlignmentSum(n, d), samples, f"count-{d}-{n}-{samples}", networks=size.networks[1], sweeps=size.sweeps[0],
+                        warmup=size.warmup[0], rng=3, theory=False)  # fmt: skip
+            ratio = math.sqrt(n / d)
+            row = {"N": n, "d": d, "P": samples, "sqrt_N_over_d": ratio, **_measured(r)}
+            for cut in (0.7, 0.9):
+                row[f"count_cut_{cut}"] = float((np.abs(r.w) > cut).sum(axis=2).mean())
+            for form in OVERLAPS:
+                law = AlignmentSum(n, d, c="orthonormal", overlap=form)
+                row[f"consistent_share_{form}"] = self_consistent(law, samples, 1.0)
+            scaled = r.share / AlignmentSum(n, d, c="orthonormal").prefactor
+            yield row | {"M_concentrated": 3.0 * scaled * ratio, "M_full": 2.6728 * scaled * ratio}
 
 
 # -- (d) --------------------------------------------------------------------------------------------------------------
@@ -233,7 +235,7 @@ def samplers(work: Path, size: Size = FULL) -> Iterator[Row]:
     first: dict[str, Array] = {}
     for name in SAMPLERS:
         length = 1 if name == "hmc" else 3
-        r = trained(work, AlignmentSum(d, d), 50 * d, f"samplers-{name}", networks=size.networks[1], sweeps=5 * length * size.sweeps[0],
+        r = trained(work, AlignmentSum(d, d), 50 * d, f"samplers-{name}", networks=size.networks[3], sweeps=5 * length * size.sweeps[0],
                     warmup=5 * size.warmup[0], sampler=name, rng=4, theory=False)  # fmt: skip
         means = {"share": r.shares, "energy": r.traces[:, :, TRACES.index("energy")].reshape(r.experiment.datasets, -1).mean(axis=1)}
         row: Row = {"sampler": name, "N": d, "d": d, "P": 50 * d, "sweeps": r.sweeps, "acceptance": r.acceptance, **_measured(r)}
@@ -288,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the CSV files")
     parser.add_argument("--small", action="store_true", help="seconds instead of an hour")
-    parser.add_argument("--workers", type=int, default=1, help="threads of overlap, which is an hour on two cores; the bytes do not depend on them")
+    parser.add_argument("--workers", type=int, default=1, help="threads of overlap, an hour on two cores")
     given = parser.parse_args(arguments)
     size = SMALL if given.small else FULL
     given.output.mkdir(parents=True, exist_ok=True)

@@ -158,7 +158,7 @@ def test_importance_z_scores(regime: str) -> None:
     for r in results:
         assert r.error_kind == "stderr" and r.status == "ok"
         assert sum(r.detail.drawn) == r.detail.samples < r.cost.samples < 1.5 * r.detail.samples
-        assert r.detail.ess == pytest.approx(1.0 / r.error**2, rel=0.05)
+        assert r.detail.ess == pytest.approx(r.detail.samples / (1.0 + r.detail.relative_variance))
         assert sum(r.detail.share) == pytest.approx(1.0)
         assert r.error == pytest.approx(math.sqrt(r.detail.relative_variance / r.detail.samples), rel=0.05)
 

@@ -50,14 +50,15 @@ class Size:
     sampler_dim: int
     networks: tuple[int, int, int, int]  # of a point of (b); of (c); of (a); of (d)
     sweeps: tuple[int, int]  # of (b) and (c); of (a)
-    warmup: tuple[int, int, int]  # of (b); of (a); of (c)
+    warmup: tuple[int, int, int]  # of (b) and (d); of (a); of (c)
+    keep: int  # neurons of (a) are stored every so many sweeps
 
 
 FULL = Size(
-    (8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96, 192))), 40, 8, (32, 16, 40, 8),
-    (60, 60), (40, 100, 60),
+    (8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96))), 40, 8, (32, 16, 112, 8),
+    (60, 4000), (40, 400, 60), 20,
 )  # fmt: skip
-SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10, 10))
+SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10, 10), 1)
 
 
 def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options: Any) -> LearnResult:
@@ -255,11 +256,11 @@ def samplers(work: Path, size: Size = FULL) -> Iterator[Row]:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def overlap(work: Path, size: Size = FULL) -> LearnResult:
+def overlap(work: Path, size: Size = FULL, workers: int = 1) -> LearnResult:
     """The networks of (a)."""
     d = size.overlap_dim
     return trained(work, AlignmentSum(d, d, overlap="full"), 40 * d, "overlap", networks=size.networks[2], sweeps=size.sweeps[1],
-                   warmup=size.warmup[1], rng=1)  # fmt: skip
+                   warmup=size.warmup[1], keep=size.keep, rng=1, workers=workers)  # fmt: skip
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -296,13 +297,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the CSV files")
     parser.add_argument("--small", action="store_true", help="seconds instead of an hour")
+    parser.add_argument("--workers", type=int, default=1, help="threads of overlap, an hour on two cores")
     given = parser.parse_args(arguments)
     size = SMALL if given.small else FULL
     given.output.mkdir(parents=True, exist_ok=True)
     made = f"# python -m ldt.experiments.studies {given.study}{' --small' if given.small else ''}\n"
     try:
         if given.study == "overlap":
-            files = overlap_tables(overlap(given.work, size))
+            files = overlap_tables(overlap(given.work, size, given.workers))
         else:
             rows = list(STUDIES[given.study](given.work, size))
             files = {f"{given.study}.csv": table(rows)}

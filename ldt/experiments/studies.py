@@ -2,7 +2,7 @@ r"""The stored studies of trained networks (data/experiments, made by data/exper
 
 ``overlap``    (a) the law of w . w* at d = N = 40, P = 40 d, kappa = 1 against the tilted density in both overlap forms;
 ``threshold``  (b) P* at A_f = 0.1 against d at N = d, its exponent, and what the exact law of A predicts;
-``count``      (c) how many neurons specialise against sqrt(N/d) at d = 24, P = 40 sqrt(N d);
+``count``      (c) how many neurons specialise against sqrt(N/d) at d = 12 and 24, P = 40 sqrt(N d);
 ``samplers``   (d) one posterior, at d = N = 8, P = 400, by HMC with exchanges, by MALA and by unadjusted Langevin dynamics.
 
 Each network run keeps its checkpoint in ``work``, so a stopped study goes on where it was.  Run as ``python -m ldt.experiments.studies NAME
@@ -55,7 +55,7 @@ class Size:
 
 
 FULL = Size(
-    (8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96))), 40, 8, (32, 16, 112, 8),
+    (8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96))), 40, 8, (32, 16, 112, 8),
     (60, 4000), (40, 400, 60), 20,
 )  # fmt: skip
 SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10, 10), 1)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every study of docs/studies.md: what the patterns predict beside what other methods find.  Run from the repository's root; each file
-# begins with the command that made it.  Files *_network.csv sample the networks themselves (minutes of CPU); the sampled three-layer
-# bounds at the end take half an hour.  A method that is added to ldt.scaling.studies.METHODS is added here as one more --method.
+# begins with the command that made it.  Files *_network.csv sample the networks themselves (minutes of CPU); the attention
+# and three-layer ones take most of it.  A method that is added to ldt.scaling.studies.METHODS is added here as one more --method.
 set -e
 program="${LDT_RATE:-ldt-rate}"
 models=data/models
@@ -36,6 +36,6 @@ rate study $models/attention.toml --base L --at d=4 --values 4,8,16,32 --level 0
     --moves 2 --points 512 --seed 12 -o "$out/attention_L_network.csv"
 
 for ratio in 1 4 16; do
-    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 10,12,16 \
+    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 8,12,16 \
         --method energies --method bound --method patterns --seed 6 -o "$out/three_layer_$ratio.csv"
 done

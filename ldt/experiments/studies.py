@@ -2,7 +2,7 @@ r"""The stored studies of trained networks (data/experiments, made by data/exper
 
 ``overlap``    (a) the law of w . w* at d = N = 40, P = 40 d, kappa = 1 against the tilted density in both overlap forms;
 ``threshold``  (b) P* at A_f = 0.1 against d at N = d, its exponent, and what the exact law of A predicts;
-``count``      (c) how many neurons specialise against sqrt(N/d) at d = 24, P = 40 sqrt(N d);
+``count``      (c) how many neurons specialise against sqrt(N/d) at d = 12 and 24, P = 40 sqrt(N d);
 ``samplers``   (d) one posterior, at d = N = 8, P = 400, by HMC with exchanges, by MALA and by unadjusted Langevin dynamics.
 
 Each network run keeps its checkpoint in ``work``, so a stopped study goes on where it was.  Run as ``python -m ldt.experiments.studies NAME
@@ -50,15 +50,15 @@ class Size:
     sampler_dim: int
     networks: tuple[int, int, int, int]  # of a point of (b); of (c); of (a); of (d)
     sweeps: tuple[int, int]  # of (b) and (c); of (a)
-    warmup: tuple[int, int]
+    warmup: tuple[int, int, int]  # of (b) and (d); of (a); of (c)
     keep: int  # neurons of (a) are stored every so many sweeps
 
 
 FULL = Size(
-    (8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96, 192))), 40, 8, (32, 16, 112, 8),
-    (60, 4000), (40, 400), 20,
+    (8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96))), 40, 8, (32, 16, 112, 8),
+    (60, 4000), (40, 400, 60), 20,
 )  # fmt: skip
-SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10), 1)
+SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10, 10), 1)
 
 
 def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options: Any) -> LearnResult:
@@ -209,19 +209,26 @@ def prior_power(law: AlignmentSum, draws: int = 200_000) -> float:
 
 
 def count(work: Path, size: Size = FULL) -> Iterator[Row]:
-    """One row a (d, N): specialised neurons (and for cuts 0.7 and 0.9 instead of 0.8), the share, and M* of both forms at that share."""
+    """One row a (d, N): specialised neurons (and for cuts 0.7, 0.9 and 1 instead of 0.8; ``count_slope``: |w| over sqrt(1 + 2 |w_perp|^2)
+    beyond 0.6, which ordinary neurons of small d do not reach), the share, M* of both forms at that share, and the share and number beyond
+    1 of the full equations in both forms."""
     for d, widths in size.counts:
         for n in widths:
             samples = round(40.0 * math.sqrt(n * d))
             r = trained(work, AlignmentSum(n, d), samples, f"count-{d}-{n}-{samples}", networks=size.networks[1], sweeps=size.sweeps[0],
-                        warmup=size.warmup[0], rng=3, theory=False)  # fmt: skip
+                        warmup=size.warmup[2], rng=3, theory=False)  # fmt: skip
             ratio = math.sqrt(n / d)
             row = {"N": n, "d": d, "P": samples, "sqrt_N_over_d": ratio, **_measured(r)}
-            for cut in (0.7, 0.9):
+            for cut in (0.7, 0.9, 1.0):
                 row[f"count_cut_{cut}"] = float((np.abs(r.w) > cut).sum(axis=2).mean())
+            beyond = (np.abs(r.w) / np.sqrt(1.0 + 2.0 * r.rho) > 0.6).sum(axis=2).reshape(r.experiment.datasets, -1).mean(axis=1)
+            row |= {"count_slope": float(beyond.mean()), "count_slope_error": float(beyond.std(ddof=1) / math.sqrt(len(beyond)))}
             for form in OVERLAPS:
                 law = AlignmentSum(n, d, c="orthonormal", overlap=form)
                 row[f"consistent_share_{form}"] = self_consistent(law, samples, 1.0)
+                share, density = adapted(law, samples, 1.0)
+                w = np.linspace(1.0, 5.0, 2001)
+                row |= {f"equations_share_{form}": share, f"equations_count_{form}": 2.0 * n * float(np.trapezoid(density(w), w))}
             scaled = r.share / AlignmentSum(n, d, c="orthonormal").prefactor
             yield row | {"M_concentrated": 3.0 * scaled * ratio, "M_full": 2.6728 * scaled * ratio}
 

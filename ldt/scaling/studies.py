@@ -8,7 +8,7 @@ table with one row for each value, method and pattern, so that files of differen
     importance    tilted sampling of the same alignment, one standard error
     patterns      the engine's leading energies, every assignment, with its exact exponent
     energies      costs with true constants at finite sizes (ldt.patterns.variational)
-    bound         three layers: KL + E_q[-log Phi], sampled from each trial law as real networks
+    bound         three layers: KL + E_q[-log Phi], sampled from the two cheapest trial laws as real networks
     splitting     the network itself, all its weights climbing from the prior to the event, and the pattern that they show
     umbrella      the same network by replica exchange and MBAR, the second opinion (needs pymbar)
     hamiltonian   the same along gradients, for three layers: larger networks than the other two reach (needs pymbar)
@@ -157,9 +157,9 @@ def _bound(q: Question) -> list[StudyRow]:
     if not is_three_layer(q.architecture):
         raise MethodError("method: the sampled bound of whole networks is written for three erf layers; others have method exact")
     net, rows = three_layer_of(q.architecture, q.value), []
-    for name, parameters in variational(q.architecture, q.value, q.level).parameters.items():
-        if not parameters:  # GP throughout is no event to draw
-            continue
+    energies = variational(q.architecture, q.value, q.level)
+    laws = [(name, p) for name, p in energies.parameters.items() if p]  # GP throughout is no event to draw
+    for name, parameters in sorted(laws, key=lambda law: energies.costs[law[0]])[:2]:
         found = three_layer_bound(net, q.level, parameters=parameters, rng=q.seed)
         rows.append(StudyRow("bound", found.bound, found.error, "stderr", found.status, name, parameters=dict(found.parameters),
                              samples=found.cost.samples, seed=found.seed, note=found.advice or "-log P is at most this"))  # fmt: skip

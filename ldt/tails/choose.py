@@ -17,8 +17,8 @@ TILTED_NEURON = 6e-8
 PLAIN_NEURON = 4e-8
 
 
-def choose(model: Any, level: float) -> Plan:
-    """The plan for one model and level."""
+def choose(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for one model and level, the same for both sides."""
     width = model.width
     try:
         tilt_ends = model.neuron.theta_max < math.inf
@@ -60,8 +60,8 @@ def _importance_cost(width: int, two_dimensional: bool) -> float:
     return max(0.02, samples * width * TILTED_NEURON * (300.0 if two_dimensional else 1.0))
 
 
-def choose_network(model: Any, level: float) -> Plan:
-    """The plan for a network of standard-normal parameters: splitting, whatever the level."""
+def choose_network(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for a network of standard-normal parameters: splitting, whatever the level and side."""
     candidates = (
         {"method": "splitting", "seconds": None, "note": "independent climbs from the prior to the event; returns the weights"},
         {"method": "umbrella", "seconds": None, "note": "replica exchange and MBAR; the independent check (needs pymbar)"},

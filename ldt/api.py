@@ -29,13 +29,13 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
         In the units of A as the model's ``c`` defines it; an array of any shape gives arrays of that shape.
     method : str
         Sums over neurons: "auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "certified"; networks: "auto",
-        "splitting", "umbrella", "montecarlo"; sums: "auto", "exact", "saddlepoint", "importance", "montecarlo"; without a tilt:
+        "splitting", "umbrella", "hamiltonian", "montecarlo"; sums: "auto", "exact", "saddlepoint", "importance", "montecarlo"; no tilt:
         "auto", "exact", "conditional", "bigjump", "transition", "montecarlo" (CubicSum: "certified").
     side : {"upper", "lower"}
     **options
         ``saddlepoint``: form='sectors' | 'classical'; ``importance``, ``montecarlo``: samples, target_error (absolute error of
         log P in nats at which sampling stops), rng, workers, progress (ldt.numerics.workers); ``mpmath``: dps; ``certified``: digits;
-        ``splitting``, ``umbrella``: replicates, particles, moves, target_error, rng, workers, progress.
+        ``splitting``, ``umbrella``, ``hamiltonian``: replicates, particles, moves, target_error, rng, workers, progress.
 
     Returns
     -------

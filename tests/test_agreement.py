@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import ldt
+from ldt.tails.methods import family
 
 METHODS = ("exact", "saddlepoint", "importance", "montecarlo", "mpmath")
 
@@ -86,7 +87,8 @@ def test_compare_and_auto() -> None:
     auto = ldt.tail(model, level)
     assert auto.method == plan.method == "exact"
     assert auto.logp == by_name["exact"].logp
-    assert {c["method"] for c in plan.candidates} == set(METHODS)
+    for one in (model, ldt.CubicSum(100), ldt.IidSum(ldt.parse_law("expon"), 10), ldt.TwoLayerNetwork(5, 5)):
+        assert {c["method"] for c in ldt.plan(one, level).candidates} == set(family(one).methods)
 
 
 # -- level 0, sides -------------------------------------------------------------------------------------------------------------

@@ -182,6 +182,7 @@ def test_reading_prior_and_planted_weights() -> None:
     z[:, 24:54] += np.repeat(3.0 * np.random.default_rng(1).standard_normal((300, 1)), 30, axis=1)
     first, middle = read_patterns(network, z)
     assert first.pattern == "specialised" and first.outliers == pytest.approx(1.0, abs=0.05)
+    assert first.second_well == pytest.approx(1.0, abs=0.1) and middle.second_well is None
     assert middle.pattern == "GFL" and middle.inflation > 1.5
     with pytest.raises(ldt.ModelError, match="weights"):
         read_patterns(network, z[:, 1:])
@@ -198,8 +199,23 @@ def test_reading_the_sector_cut() -> None:
     z = np.concatenate([hidden, math.sqrt(10) * drawn.a], axis=1)
     (reading,) = read_patterns(TwoLayerNetwork(10, 10), z, 1.0)
     assert reading.beyond_cut == pytest.approx(np.mean(drawn.specialised), abs=0.02)
-    assert reading.pattern == "specialised"
+    assert reading.pattern == "specialised" and reading.second_well == pytest.approx(np.mean(drawn.specialised), abs=0.5)
     assert reading.perpendicular is not None and reading.perpendicular < 0.7
+
+
+@pytest.mark.parametrize("size", [4, 10, 20])
+def test_a_stretched_layer_is_not_specialised(size: int) -> None:
+    """Exact draws of CNNs given A >= 1: the linear one's optimum is GFL, however many filters lie beyond 3; the erf one has two wells."""
+    for activation, target, expected in (("linear", 1, "GFL"), ("erf", 3, "specialised")):
+        network = ConvolutionalNetwork(size, size, size, activation=activation, target=target, c="orthonormal")
+        drawn = ldt.sample_given(network.sum, 1.0, 600, rng=1)
+        z = np.random.default_rng(0).standard_normal((600, network.dimension))
+        layer = network.layers[0]
+        layer.units(z)[:, :, 0] = drawn.w * math.sqrt(size)
+        (reading,) = read_patterns(network, z)
+        assert reading.pattern == expected, (activation, reading)
+        if reading.second_well is not None:  # the sector cut counts the same ones
+            assert reading.second_well == pytest.approx(np.mean(drawn.specialised), abs=0.5)
 
 
 @pytest.mark.parametrize(

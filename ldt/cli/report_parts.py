@@ -230,12 +230,11 @@ def network_report(
         caption = "The levels climbed, and where every replicate ended."
         page.add("Pictures", page.picture(_figure(result.plot), caption, f"{command} --plot levels.svg"))
     if len(detail.scores):
-        cells = [(r.layer, r.units, "-" if r.outliers is None else f"{r.outliers:.3g}", f"{r.inflation:.3g}",
-                  "-" if r.perpendicular is None else f"{r.perpendicular:.3g}", r.pattern)
-                 for r in read_patterns(model, detail.weights, level)]  # fmt: skip
+        cells = [(r.layer, r.units, *("-" if x is None else f"{x:.3g}" for x in (r.second_well, r.outliers, r.inflation, r.perpendicular)),
+                  r.pattern) for r in read_patterns(model, detail.weights, level)]  # fmt: skip
         line = "from ldt.patterns.reading import read_patterns\n"
         line += f"read_patterns(model, ldt.tail(model, {level:g}{given}).detail.weights, {level:g})"
-        header = ("layer", "units", "specialised (mean)", "inflation D", "variance of the specialised, other directions", "pattern")
+        header = ("layer", "units", "second well (mean)", "beyond 3 sd", "inflation D", "variance across, beyond 3 sd", "pattern")
         page.add("Patterns", paragraph(f"Read off {len(detail.scores)} sampled networks given the event."), table(header, cells),
                  preformatted(source.script(line)))  # fmt: skip
     _complexity(page, result, source, level, ridge, given)

@@ -6,6 +6,8 @@ from typing import Any
 
 from ldt.models.heavy_sum import MAX_DRAWS
 from ldt.results import Plan
+from ldt.tails.certified_cubes import MAX_TERMS
+from ldt.tails.choose import PROVED, installed
 
 
 def choose(model: Any, level: float) -> Plan:
@@ -23,7 +25,9 @@ def choose(model: Any, level: float) -> Plan:
         ("montecarlo", sampled, why or "100000 plain samples: of use where P is above 1e-4 or so"),
         ("saddlepoint", None, none),
         ("importance", None, none),
-    ]
+        ("certified", 0.005 * n if cubes and n <= MAX_TERMS and installed("flint") else None,
+         PROVED if cubes and n <= MAX_TERMS else f"CubicSum of at most {MAX_TERMS} terms only"),
+    ]  # fmt: skip
     candidates = tuple({"method": m, "seconds": s, "note": note} for m, s, note in rows)
     if known:
         return Plan("exact", "no tilt exists; the transform on its cut gives every digit at a cost that does not grow with n", candidates)

@@ -68,6 +68,7 @@ FAMILIES: dict[str, Family] = {
         {
             "splitting": Method("ldt.tails.splitting:splitting", REPLICATES, density=False),
             "umbrella": Method("ldt.tails.umbrella:umbrella", REPLICATES, density=False),
+            "hamiltonian": Method("ldt.tails.hamiltonian:hamiltonian", REPLICATES, density=False),
             "montecarlo": Method("ldt.tails.counting:counting", SAMPLING, density=False),
         },
         plan="ldt.tails.choose:choose_network",

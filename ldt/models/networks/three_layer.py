@@ -109,6 +109,30 @@ class ThreeLayerNetwork(ReadoutNetwork):
             found[start : start + step] = self._scale * outer(np.matmul(middle, self._phi(self.layers[0].units(part))), weights)
         return found
 
+    def slope(self, x: Array) -> tuple[Array, Array]:
+        """(V, dV/dx) for every row of hidden parameters, by the chain rule through the points."""
+        points, weights = hermite_rule(self.dim, self.points, self.target, self.scramble)
+        n1, n2, d, table = self.width1, self.width2, self.dim, erf_table()
+        steep = 2.0 / math.sqrt(math.pi)
+        v, out = np.empty(len(x)), np.empty_like(x)
+        for c, z in enumerate(x):
+            w, m = z[: n1 * d].reshape(n1, d) / math.sqrt(d), z[n1 * d :].reshape(n2, n1) / math.sqrt(n1)
+            below = w @ points.T
+            phi = erf_all(below, table)
+            inner = m @ phi
+            h = self._scale * (erf_all(inner, table) @ weights)
+            v[c] = h @ h
+            back = np.exp(-inner * inner)
+            back *= (2.0 * steep * self._scale * h)[:, None] * weights
+            out[c, n1 * d :] = (back @ phi.T).ravel() / math.sqrt(n1)
+            down = m.T @ back
+            np.multiply(below, below, out=below)
+            np.negative(below, out=below)
+            np.exp(below, out=below)
+            down *= below
+            out[c, : n1 * d] = (down @ points).ravel() * (steep / math.sqrt(d))
+        return v, out
+
     def _phi(self, w: Array) -> Array:
         """erf(w . x) at the points for w of shape (..., d)."""
         points, _ = hermite_rule(self.dim, self.points, self.target, self.scramble)

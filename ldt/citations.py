@@ -52,12 +52,13 @@ SADDLE = ("lugannani1980saddle", "daniels1954saddlepoint")
 
 #: Method, kind of model or subject -> keys of entries; and what is named by author and year only.
 METHODS: dict[str, tuple[str, ...]] = {
-    "saddlepoint": SADDLE, "umbrella": ("shirts2008statistically",), "lazy": ("lavie2024",),
+    "saddlepoint": SADDLE, "umbrella": ("shirts2008statistically",), "hamiltonian": ("shirts2008statistically",), "lazy": ("lavie2024",),
     "rg": ("howard2024wilsonian", "perazacoppola2025"),
 }  # fmt: skip
 NAMED: dict[str, str] = {
     "splitting": "Au, Beck (2001) and Cerou, Guyader (2007): multilevel splitting",
     "umbrella": "Swendsen, Wang (1986): replica exchange",
+    "hamiltonian": "Duane et al. (1987), Neal (2011): Hamiltonian Monte Carlo; Swendsen, Wang (1986): replica exchange",
     "importance": "Siegmund (1976): exponential tilting",
     "conditional": "Asmussen, Kroese: conditional Monte Carlo",
     "bigjump": "Foss, Korshunov, Zachary (2013): the principle of one big jump",

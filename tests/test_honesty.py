@@ -126,6 +126,19 @@ def test_classical_single_saddle(level: float, truth: str, off: float) -> None:
 
 
 @pytest.mark.nojit
+@pytest.mark.parametrize(("width", "dim", "level"), [(12, 400, 1.0), (20, 100, 0.3), (7, 1000, 0.5)])
+def test_classical_states_how_far_it_is_off(width: int, dim: int, level: float) -> None:
+    """Far from the truth its error is the distance to the sectors' sum: the truth within, and within that sum's own error of it."""
+    model = ldt.AlignmentSum(width, dim)
+    for ask in (ldt.tail, ldt.logpdf):
+        truth = ask(model, level, method="exact").logp
+        classical = ask(model, level, method="saddlepoint", form="classical")
+        sectors = ask(model, level, method="saddlepoint")
+        off = abs(classical.logp - truth)
+        assert off > 4.0 and off <= classical.detail.gap <= off + 2.0 * sectors.error + 0.1
+        assert classical.detail.gap < classical.error < classical.detail.gap + 4.0
+
+
 def test_classical_is_trusted_where_it_holds() -> None:
     result = ldt.tail(ldt.AlignmentSum(5, 5), 1.0, method="saddlepoint", form="classical")
     assert result.detail.trusted and result.status == "ok"
@@ -158,7 +171,7 @@ def test_importance_z_scores(regime: str) -> None:
     for r in results:
         assert r.error_kind == "stderr" and r.status == "ok"
         assert sum(r.detail.drawn) == r.detail.samples < r.cost.samples < 1.5 * r.detail.samples
-        assert r.detail.ess == pytest.approx(1.0 / r.error**2, rel=0.05)
+        assert r.detail.ess == pytest.approx(r.detail.samples / (1.0 + r.detail.relative_variance))
         assert sum(r.detail.share) == pytest.approx(1.0)
         assert r.error == pytest.approx(math.sqrt(r.detail.relative_variance / r.detail.samples), rel=0.05)
 
@@ -329,6 +342,8 @@ def test_montecarlo_where_every_sample_is_in_the_event() -> None:
     """1000 of 1000 samples at or above the mirror image of a level that none reached: the interval is that of 1000 hits."""
     result = ldt.tail(ldt.AlignmentSum(50, 50), -1.0, method="montecarlo", samples=1000, rng=1)
     assert result.status == "ok" and result.logp == 0.0 and result.detail.hits == 1000
+    assert 1.96 * result.error == pytest.approx(-result.interval[0]) == pytest.approx(-math.log(0.05) / 1000)
+    assert "only log P > -0.002996" in result.advice
     assert result.detail.exact_interval[0] == pytest.approx(math.log(0.025) / 1000, rel=1e-9) and result.detail.exact_interval[1] == 0.0
     assert result.detail.interval[0] == pytest.approx(math.log(0.05) / 1000, rel=1e-9) and result.detail.interval[1] == 0.0
     assert result.error >= -result.detail.interval[0] / 2.0

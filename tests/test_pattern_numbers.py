@@ -21,7 +21,7 @@ from ldt.patterns import three_layer as deep
 from ldt.patterns.complexity import discrepancy_of, sample_complexity
 from ldt.patterns.constants import average_fit, average_inverse, inverse_overlap, lazy_constant
 from ldt.patterns.engine import pattern_table, variants
-from ldt.patterns.geometric import formula, numeric_table
+from ldt.patterns.geometric import _Convex, _integers, _solve, formula, numeric_table
 from ldt.patterns.two_layer import pattern_costs
 from ldt.patterns.variational import alignment_of, variational
 from ldt.reference import linear_log_tail
@@ -74,6 +74,19 @@ def test_linear_cnn_numbers_are_the_closed_forms() -> None:
     assert row.parameters["D"] == pytest.approx(1 + excess, rel=1e-6)
     assert row.cost == pytest.approx(50 * (excess - math.log1p(excess)) + 5000 / (1 + excess), rel=1e-10)
     assert table["gp - gp"].cost == pytest.approx(5000.0) and table["specialization - gp"].cost == pytest.approx(1000.0)
+
+
+def test_a_cost_that_falls_without_end_has_no_minimum() -> None:
+    """2/x + x y^2 with nothing that holds y up, and the same with y >= 1; M^2 + 7/M over integers by brute force."""
+    falling = _Convex(("x", "y"), np.array([math.log(2.0), 0.0]), np.array([[-1.0, 0.0], [1.0, 2.0]]), np.zeros(0), (), np.zeros((0, 2)),
+                      np.zeros(0))  # fmt: skip
+    with pytest.raises(ModelError, match="falls without end as"):
+        _solve(falling, np.zeros(2), {})
+    held = _Convex(falling.names, falling.logs, falling.slopes, falling.counts, (), np.array([[0.0, 1.0]]), np.zeros(1))
+    assert math.exp(_solve(held, np.ones(2), {})[0]) == pytest.approx(2.0 * math.sqrt(2.0), rel=1e-10)
+    whole = _Convex(("M",), np.array([0.0, math.log(7.0)]), np.array([[2.0], [-1.0]]), np.zeros(0), (), np.array([[1.0]]), np.zeros(1))
+    found, x = _integers(whole, ("M",), *_solve(whole, np.ones(1), {}))
+    assert math.exp(found) == pytest.approx(min(m * m + 7.0 / m for m in range(1, 9)), rel=1e-10) and round(math.exp(x[0])) == 2
 
 
 @pytest.mark.parametrize("name", ["three_layer_erf", "parity_relu", "cnn"])
@@ -325,6 +338,24 @@ def test_three_layer_overlap_against_sampling() -> None:
         assert np.mean(values) == pytest.approx(expected, rel=0.04)
 
 
+def test_overlap_with_a_stretched_first_layer_against_sampling() -> None:
+    """<erf(t e.phi + noise), h_3> of drawn first layers with w_1 stretched, e along w_1, averaged over the layers and x."""
+    net, stretch, t = deep.ThreeLayer(16, 64, 16), 5.0, 3.0
+    random = np.random.default_rng(3)
+    x = deep.normal_points(16, 2**14, random)
+    he3 = (x[:, 0] ** 3 - 3.0 * x[:, 0]) / math.sqrt(6.0)
+    values = []
+    for _ in range(40):
+        w = random.standard_normal((64, 16)) / 4.0
+        w[:, 0] *= math.sqrt(stretch)
+        axis = w[:, 0] / np.linalg.norm(w[:, 0])
+        v = random.standard_normal(64)
+        v += (t - v @ axis) * axis  # of the noise only what is across
+        values.append(float(np.mean(special.erf(special.erf(x @ w.T) @ v / 8.0) * he3)))
+    expected = float(deep.stretched_overlap(net, stretch, 1.0, t))
+    assert np.mean(values) == pytest.approx(expected, abs=4.0 * np.std(values) / math.sqrt(40) + 0.05 * abs(expected))
+
+
 def test_three_layer_energies_have_the_exponents() -> None:
     """sqrt(N2 d), (N1 N2 d)^(1/3) up to GFL's logarithm, d^3: local slopes of the energies."""
     small, large = (
@@ -362,11 +393,13 @@ def test_three_layer_bound_is_near_its_energy() -> None:
     parameters = found.parameters[found.winner]
     bound = deep.three_layer_bound(deep.ThreeLayer(12, 12, 12), 1.0, parameters=dict(parameters), samples=40, points=2048, rng=1)
     assert found.neg_log_p < bound.bound + 3 * bound.error < 1.4 * found.neg_log_p
-    wide = deep.ThreeLayer(12, 192, 12)  # where GP-specialization is the cheaper
-    energy = deep.energies(wide, 1.0)[0]
-    bound = deep.three_layer_bound(wide, 1.0, parameters=dict(energy.parameters), samples=16, points=2048, rng=1)
-    assert energy.name == bound.pattern == deep.GP_SPECIAL
-    assert energy.cost < bound.bound + 3 * bound.error < 1.4 * energy.cost
+    wide = deep.ThreeLayer(12, 192, 12)  # where a stretched first layer is cheaper, and GP-specialization near
+    costs = deep.energies(wide, 1.0)
+    assert [energy.name for energy in costs[:3]] == [deep.GFL_GFL, deep.GFL_SPECIAL, deep.GP_SPECIAL]
+    for energy in costs[:3]:
+        bound = deep.three_layer_bound(wide, 1.0, parameters=dict(energy.parameters), samples=16, points=2048, rng=1)
+        assert bound.pattern == energy.name
+        assert 0.85 * energy.cost < bound.bound + 3 * bound.error < 1.4 * energy.cost
     with pytest.raises(ModelError, match="parameters"):
         deep.three_layer_bound(wide, 1.0, parameters={"M1": 0, "w1": 1.0, "r1": 1.0, "D2": 1.0})
 

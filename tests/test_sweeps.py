@@ -194,11 +194,11 @@ methods = [{ method = "exact" }, { method = "importance" }, { method = "montecar
 """
     )
     found = ldt.sweep(folder / "sweep.toml", folder / "r.jsonl")
-    assert found.statuses == {"ok": 3, "warning": 0, "failed": 3}
+    assert found.statuses == {"ok": 4, "warning": 0, "failed": 2}
     by = {(r.point["model"]["width"], r.point["method"]): r for r in found.records}
     assert "no sample reached" in by[5, "montecarlo"].reason
-    refused = by[10**11, "importance"]
-    assert refused.result is None and refused.reason.startswith("ModelError: ") and "exact" in refused.reason
+    refused = by[10**11, "montecarlo"]
+    assert refused.result is None and refused.reason.startswith("ModelError: ") and "too many" in refused.reason
     again = cli(folder / "sweep.toml", "-o", folder / "r.jsonl")
     assert again.returncode == 4 and "ModelError" in again.stdout and "Traceback" not in again.stderr
 

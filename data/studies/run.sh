@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every study of docs/studies.md: what the patterns predict beside what other methods find.  Run from the repository's root; each file
-# begins with the command that made it.  Files *_network.csv sample the networks themselves (minutes of CPU); the sampled three-layer
-# bounds at the end take half an hour.  A method that is added to ldt.scaling.studies.METHODS is added here as one more --method.
+# begins with the command that made it.  Files *_network.csv sample the networks themselves (minutes of CPU); the attention
+# and three-layer ones take most of it.  A method that is added to ldt.scaling.studies.METHODS is added here as one more --method.
 set -e
 program="${LDT_RATE:-ldt-rate}"
 models=data/models
@@ -29,15 +29,13 @@ rate study $models/linear_cnn_patterns.toml --values 16,36,100 \
     --method exact --method energies --method splitting --seed 9 -o "$out/linear_cnn_network.csv"
 rate study $models/parity_relu.toml --values 5,10,20 --method patterns --method splitting --seed 10 -o "$out/parity_network.csv"
 for ratio in 1 4 16; do
-    values=4,5
-    [ $ratio -eq 16 ] && values=4
-    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values $values --method energies --method splitting \
-        --moves 2 --points 512 --seed 11 -o "$out/three_layer_${ratio}_network.csv"
+    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 4,8 --method energies --method hamiltonian \
+        --replicates 4 --particles 8 --moves 24 --points 2048 --seed 11 -o "$out/three_layer_${ratio}_network.csv"
 done
 rate study $models/attention.toml --base L --at d=4 --values 4,8,16,32 --level 0.3 --method exact --method splitting \
     --moves 2 --points 512 --seed 12 -o "$out/attention_L_network.csv"
 
 for ratio in 1 4 16; do
-    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 10,12,16 \
+    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 8,12,16 \
         --method energies --method bound --method patterns --seed 6 -o "$out/three_layer_$ratio.csv"
 done

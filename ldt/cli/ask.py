@@ -46,7 +46,7 @@ def resolve(model: Any, level: Any, method: str, options: dict[str, Any], out: O
 
 def announce(model: Any, seen: Any, method: str, options: dict[str, Any], out: Output) -> None:
     """Say on standard error what a sampling method is about to take, by the plan's own figures."""
-    from ldt.tails.choose import PLAIN_NEURON, TILTED_NEURON
+    from ldt.tails.choose import PLAIN_NEURON, importance_seconds
 
     samples, asked = options.get("samples"), options.get("target_error")
     good = samples is None or (isinstance(samples, int) and 2 <= samples <= 10**10)
@@ -60,8 +60,7 @@ def announce(model: Any, seen: Any, method: str, options: dict[str, Any], out: O
     what = "its default number of samples"
     if samples is not None:
         what = f"{'at most ' if asked else ''}{samples} samples"
-        slow = 300.0 if method == "importance" and model.neuron.kind == "wr" else 1.0
-        seconds = max(0.02, samples * model.width * slow * (PLAIN_NEURON if method == "montecarlo" else TILTED_NEURON))
+        seconds = max(0.02, samples * (model.width * PLAIN_NEURON if method == "montecarlo" else importance_seconds(model)))
     elif method == "importance" and seconds is not None:
         what = f"an error of {asked or 0.01:g} nats"
         seconds = seconds * max(1.0, (0.01 / (asked or 0.01)) ** 2)

@@ -156,7 +156,8 @@ def checked_seed(seed: Any) -> int | None:
     return seed
 
 
-METHODS = ("auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "certified", "splitting", "umbrella")
+METHODS = ("auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "certified", "splitting", "umbrella",
+           "hamiltonian")  # fmt: skip
 METHOD_OPTIONS = {"samples": "--samples", "target_error": "--target-error", "rng": "--seed", "workers": "--workers",
                   "scheduler": "--scheduler", "dps": "--dps", "digits": "--digits", "form": "--form",
                   "replicates": "--replicates", "particles": "--particles", "moves": "--moves"}  # fmt: skip
@@ -188,7 +189,8 @@ def method_options(command: F) -> F:
 
     decorators = [
         click.option("--method", default="auto", metavar="NAME", show_default=True, shell_complete=one_of(*METHODS),
-                     help="auto, exact, saddlepoint, importance, montecarlo, mpmath, certified; networks: splitting, umbrella."),
+                     help="auto, exact, saddlepoint, importance, montecarlo, mpmath, certified; networks: splitting, umbrella, "
+                     "hamiltonian."),
         click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo)."),
         click.option("--target-error", type=number, metavar="X", help="Sample until log P's error is X nats (all methods that sample)."),
         seed_option,
@@ -196,9 +198,9 @@ def method_options(command: F) -> F:
         scheduler_option,
         click.option("--dps", type=number, metavar="N", help="Digits after the point (mpmath)."),
         click.option("--digits", type=number, metavar="N", help="Digits after the point to certify (certified)."),
-        click.option("--replicates", type=number, metavar="N", help="Independent repeats (splitting, umbrella)."),
-        click.option("--particles", type=number, metavar="N", help="Chains of a repeat, or of a level (splitting, umbrella)."),
-        click.option("--moves", type=number, metavar="N", help="Sweeps of moves (splitting: at every level; umbrella: in all)."),
+        click.option("--replicates", type=number, metavar="N", help="Independent repeats (splitting, umbrella, hamiltonian)."),
+        click.option("--particles", type=number, metavar="N", help="Chains of a repeat, or of a level (splitting; umbrella, hamiltonian)."),
+        click.option("--moves", type=number, metavar="N", help="Sweeps of moves (splitting: at every level; the others: in all)."),
         click.option("--form", metavar="FORM", help="sectors or classical (saddlepoint)."),
     ]  # fmt: skip
     for decorate in reversed(decorators):

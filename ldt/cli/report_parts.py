@@ -56,16 +56,17 @@ def _plain(value: Any) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def _again(page: Page, words: str, level: float, ridge: float, seed: int, kinds: list[str]) -> None:
+def _again(page: Page, words: str, level: float, ridge: float, seed: int | None, kinds: list[str]) -> None:
     """How to make the page again, and what to cite."""
     from ldt import __version__
     from ldt.citations import bibtex
 
-    whole = f"ldt-rate report {words} --level {level:g} --ridge {ridge:g} --seed {seed} -o report.html"
+    again = "" if seed is None else f" --seed {seed}"
+    whole = f"ldt-rate report {words} --level {level:g} --ridge {ridge:g}{again} -o report.html"
+    same = "nothing is drawn" if seed is None else "the same seed gives the same numbers for any number of workers"
     page.add(
         "This page again",
-        paragraph(f"Made by ldt {__version__}; the same seed gives the same numbers for any number of workers. All numbers are natural"
-                  " logarithms (nats) unless they say otherwise."),
+        paragraph(f"Made by ldt {__version__}; {same}. All numbers are natural logarithms (nats) unless they say otherwise."),
         preformatted(whole),
         paragraph("What it rests on:"),
         preformatted(bibtex(kinds)),
@@ -230,12 +231,11 @@ def network_report(
         caption = "The levels climbed, and where every replicate ended."
         page.add("Pictures", page.picture(_figure(result.plot), caption, f"{command} --plot levels.svg"))
     if len(detail.scores):
-        cells = [(r.layer, r.units, "-" if r.outliers is None else f"{r.outliers:.3g}", f"{r.inflation:.3g}",
-                  "-" if r.perpendicular is None else f"{r.perpendicular:.3g}", r.pattern)
-                 for r in read_patterns(model, detail.weights, level)]  # fmt: skip
+        cells = [(r.layer, r.units, *("-" if x is None else f"{x:.3g}" for x in (r.second_well, r.outliers, r.inflation, r.perpendicular)),
+                  r.pattern) for r in read_patterns(model, detail.weights, level)]  # fmt: skip
         line = "from ldt.patterns.reading import read_patterns\n"
         line += f"read_patterns(model, ldt.tail(model, {level:g}{given}).detail.weights, {level:g})"
-        header = ("layer", "units", "specialised (mean)", "inflation D", "variance of the specialised, other directions", "pattern")
+        header = ("layer", "units", "second well (mean)", "beyond 3 sd", "inflation D", "variance across, beyond 3 sd", "pattern")
         page.add("Patterns", paragraph(f"Read off {len(detail.scores)} sampled networks given the event."), table(header, cells),
                  preformatted(source.script(line)))  # fmt: skip
     _complexity(page, result, source, level, ridge, given)
@@ -247,7 +247,7 @@ def network_report(
 
 
 def architecture_report(
-    model: Any, value: Any, *, source: Source, level: float, ridge: float, seed: int, out: Output
+    model: Any, value: Any, *, source: Source, level: float, ridge: float, out: Output
 ) -> tuple[Page, list[str]]:  # fmt: skip
     """The page of an architecture: exponents, and where its base has a value, nats and P*."""
     import ldt
@@ -292,5 +292,5 @@ def architecture_report(
     page.add("Pictures", *pictures)
     text = f"P* >~ 2 (kappa/k) {found.winner.value}: below that many samples the target is not learned, by any pattern. Costs are"
     page.add("Sample complexity", paragraph(text + " leading energies: the exponents are exact, the constants of P* are estimates."))
-    _again(page, source.words + ("" if value is None else f" --dim {value}"), level, ridge, seed, ["architecture"])
+    _again(page, source.words + ("" if value is None else f" --dim {value}"), level, ridge, None, ["architecture"])
     return page, ["ok"]

@@ -17,14 +17,14 @@ from ldt.cli.render import Output, exit_code, number, table
 @click.argument("model_file", metavar="MODEL")
 @click.option("--values", required=True, metavar="V,V,...", help="Values of the base, increasing.")
 @click.option("--method", "methods", multiple=True, required=True, metavar="NAME",
-              help="exact, closed-form, importance, patterns, energies, bound, splitting or umbrella; several times.")  # fmt: skip
+              help="exact, closed-form, importance, patterns, energies, bound, splitting, umbrella, hamiltonian; several.")  # fmt: skip
 @click.option("--at", multiple=True, metavar="S=LAW", help="A size's law, like N1=64*d^0.5 or H=4; several times.")
 @click.option("--base", metavar="S", help="The size that grows, in whose powers the others are given.")
 @click.option("--level", type=as_number, default=1.0, show_default=True, metavar="A", help="The level of the orthonormal target.")
-@click.option("--replicates", type=as_number, metavar="N", help="Splitting, umbrella: independent replicates (4).")
-@click.option("--particles", type=as_number, metavar="N", help="Splitting, umbrella: chains (500).")
-@click.option("--moves", type=as_number, metavar="N", help="Splitting, umbrella: sweeps over all units at every level (4).")
-@click.option("--points", type=as_number, metavar="N", help="Splitting, umbrella: points of averages over the data (the network's own).")
+@click.option("--replicates", type=as_number, metavar="N", help="Samplers of networks: independent replicates (4).")
+@click.option("--particles", type=as_number, metavar="N", help="Samplers of networks: chains (500), of each level except for splitting.")
+@click.option("--moves", type=as_number, metavar="N", help="Samplers of networks: sweeps (4), at every level for splitting.")
+@click.option("--points", type=as_number, metavar="N", help="Samplers of networks: points of averages over the data (the network's own).")
 @seed_option
 @plot_option("-log P by every method and pattern against the size")
 @output_options()

@@ -2,7 +2,7 @@ r"""The stored studies of trained networks (data/experiments, made by data/exper
 
 ``overlap``    (a) the law of w . w* at d = N = 40, P = 40 d, kappa = 1 against the tilted density in both overlap forms;
 ``threshold``  (b) P* at A_f = 0.1 against d at N = d, its exponent, and what the exact law of A predicts;
-``count``      (c) how many neurons specialise against sqrt(N/d) at d = 24, P = 40 sqrt(N d);
+``count``      (c) how many neurons specialise against sqrt(N/d) at d = 12 and 24, P = 40 sqrt(N d);
 ``samplers``   (d) one posterior, at d = N = 8, P = 400, by HMC with exchanges, by MALA and by unadjusted Langevin dynamics.
 
 Each network run keeps its checkpoint in ``work``, so a stopped study goes on where it was.  Run as ``python -m ldt.experiments.studies NAME
@@ -45,17 +45,20 @@ class Size:
 
     dims: tuple[int, ...]
     ratios: tuple[float, ...]  # P/d
-    widths: tuple[int, ...]
-    count_dim: int
+    counts: tuple[tuple[int, tuple[int, ...]], ...]  # d and widths of (c)
     overlap_dim: int
     sampler_dim: int
-    networks: tuple[int, int, int]  # of a point of (b); of (c); of (a)
+    networks: tuple[int, int, int, int]  # of a point of (b); of (c); of (a); of (d)
     sweeps: tuple[int, int]  # of (b) and (c); of (a)
-    warmup: tuple[int, int]
+    warmup: tuple[int, int, int]  # of (b) and (d); of (a); of (c)
+    keep: int  # neurons of (a) are stored every so many sweeps
 
 
-FULL = Size((8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), (6, 12, 24, 48), 24, 40, 8, (32, 8, 40), (60, 60), (40, 100))
-SMALL = Size((3, 4), (10, 40), (4, 8), 6, 6, 3, (4, 4, 4), (12, 20), (10, 10))
+FULL = Size(
+    (8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96))), 40, 8, (32, 16, 112, 8),
+    (60, 4000), (40, 400, 60), 20,
+)  # fmt: skip
+SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10, 10), 1)
 
 
 def trained(work: Path, model: AlignmentSum, samples: int, name: str, **options: Any) -> LearnResult:
@@ -206,21 +209,28 @@ def prior_power(law: AlignmentSum, draws: int = 200_000) -> float:
 
 
 def count(work: Path, size: Size = FULL) -> Iterator[Row]:
-    """One row a width: specialised neurons (and for cuts 0.7 and 0.9 instead of 0.8), the share, and M* of both forms at that share."""
-    d = size.count_dim
-    for n in size.widths:
-        samples = round(40.0 * math.sqrt(n * d))
-        r = trained(work, AlignmentSum(n, d), samples, f"count-{n}-{samples}", networks=size.networks[1], sweeps=size.sweeps[0],
-                    warmup=size.warmup[0], rng=3, theory=False)  # fmt: skip
-        ratio = math.sqrt(n / d)
-        row = {"N": n, "d": d, "P": samples, "sqrt_N_over_d": ratio, **_measured(r)}
-        for cut in (0.7, 0.9):
-            row[f"count_cut_{cut}"] = float((np.abs(r.w) > cut).sum(axis=2).mean())
-        for form in OVERLAPS:
-            law = AlignmentSum(n, d, c="orthonormal", overlap=form)
-            row[f"consistent_share_{form}"] = self_consistent(law, samples, 1.0)
-        scaled = r.share / AlignmentSum(n, d, c="orthonormal").prefactor
-        yield row | {"M_concentrated": 3.0 * scaled * ratio, "M_full": 2.6728 * scaled * ratio}
+    """One row a (d, N): specialised neurons (and for cuts 0.7, 0.9 and 1 instead of 0.8; ``count_slope``: |w| over sqrt(1 + 2 |w_perp|^2)
+    beyond 0.6, which ordinary neurons of small d do not reach), the share, M* of both forms at that share, and the share and number beyond
+    1 of the full equations in both forms."""
+    for d, widths in size.counts:
+        for n in widths:
+            samples = round(40.0 * math.sqrt(n * d))
+            r = trained(work, AlignmentSum(n, d), samples, f"count-{d}-{n}-{samples}", networks=size.networks[1], sweeps=size.sweeps[0],
+                        warmup=size.warmup[2], rng=3, theory=False)  # fmt: skip
+            ratio = math.sqrt(n / d)
+            row = {"N": n, "d": d, "P": samples, "sqrt_N_over_d": ratio, **_measured(r)}
+            for cut in (0.7, 0.9, 1.0):
+                row[f"count_cut_{cut}"] = float((np.abs(r.w) > cut).sum(axis=2).mean())
+            beyond = (np.abs(r.w) / np.sqrt(1.0 + 2.0 * r.rho) > 0.6).sum(axis=2).reshape(r.experiment.datasets, -1).mean(axis=1)
+            row |= {"count_slope": float(beyond.mean()), "count_slope_error": float(beyond.std(ddof=1) / math.sqrt(len(beyond)))}
+            for form in OVERLAPS:
+                law = AlignmentSum(n, d, c="orthonormal", overlap=form)
+                row[f"consistent_share_{form}"] = self_consistent(law, samples, 1.0)
+                share, density = adapted(law, samples, 1.0)
+                w = np.linspace(1.0, 5.0, 2001)
+                row |= {f"equations_share_{form}": share, f"equations_count_{form}": 2.0 * n * float(np.trapezoid(density(w), w))}
+            scaled = r.share / AlignmentSum(n, d, c="orthonormal").prefactor
+            yield row | {"M_concentrated": 3.0 * scaled * ratio, "M_full": 2.6728 * scaled * ratio}
 
 
 # -- (d) --------------------------------------------------------------------------------------------------------------
@@ -232,7 +242,7 @@ def samplers(work: Path, size: Size = FULL) -> Iterator[Row]:
     first: dict[str, Array] = {}
     for name in SAMPLERS:
         length = 1 if name == "hmc" else 3
-        r = trained(work, AlignmentSum(d, d), 50 * d, f"samplers-{name}", networks=size.networks[1], sweeps=5 * length * size.sweeps[0],
+        r = trained(work, AlignmentSum(d, d), 50 * d, f"samplers-{name}", networks=size.networks[3], sweeps=5 * length * size.sweeps[0],
                     warmup=5 * size.warmup[0], sampler=name, rng=4, theory=False)  # fmt: skip
         means = {"share": r.shares, "energy": r.traces[:, :, TRACES.index("energy")].reshape(r.experiment.datasets, -1).mean(axis=1)}
         row: Row = {"sampler": name, "N": d, "d": d, "P": 50 * d, "sweeps": r.sweeps, "acceptance": r.acceptance, **_measured(r)}
@@ -246,11 +256,11 @@ def samplers(work: Path, size: Size = FULL) -> Iterator[Row]:
 # -- files ------------------------------------------------------------------------------------------------------------
 
 
-def overlap(work: Path, size: Size = FULL) -> LearnResult:
+def overlap(work: Path, size: Size = FULL, workers: int = 1) -> LearnResult:
     """The networks of (a)."""
     d = size.overlap_dim
     return trained(work, AlignmentSum(d, d, overlap="full"), 40 * d, "overlap", networks=size.networks[2], sweeps=size.sweeps[1],
-                   warmup=size.warmup[1], rng=1)  # fmt: skip
+                   warmup=size.warmup[1], keep=size.keep, rng=1, workers=workers)  # fmt: skip
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -287,13 +297,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the CSV files")
     parser.add_argument("--small", action="store_true", help="seconds instead of an hour")
+    parser.add_argument("--workers", type=int, default=1, help="threads of overlap, an hour on two cores")
     given = parser.parse_args(arguments)
     size = SMALL if given.small else FULL
     given.output.mkdir(parents=True, exist_ok=True)
     made = f"# python -m ldt.experiments.studies {given.study}{' --small' if given.small else ''}\n"
     try:
         if given.study == "overlap":
-            files = overlap_tables(overlap(given.work, size))
+            files = overlap_tables(overlap(given.work, size, given.workers))
         else:
             rows = list(STUDIES[given.study](given.work, size))
             files = {f"{given.study}.csv": table(rows)}

@@ -34,6 +34,7 @@ TIE = 0.01  # assignments within this fraction are tied
 RESIDUAL = 1e-6
 BRANCHES = 400
 HALF = Fraction(1, 2)
+FAR = 80.0  # logarithms of parameters beyond this are no optimum
 
 
 @dataclass(frozen=True)
@@ -328,7 +329,7 @@ def _solve(problem: _Convex, start: Array, fixed: Mapping[int, tuple[float, floa
         return problem.log_value(start)[0], start
     from scipy.optimize import minimize
 
-    box = [fixed.get(j, (-80.0, 80.0)) for j in range(len(start))]
+    box = [fixed.get(j, (-FAR, FAR)) for j in range(len(start))]
     low, high = np.array([b[0] for b in box]), np.array([b[1] for b in box])
     rows, offsets = problem.rows, problem.offsets
     constraints = [{"type": "ineq", "fun": lambda x: rows @ x + offsets, "jac": lambda x: rows}] if len(rows) else []
@@ -342,6 +343,9 @@ def _solve(problem: _Convex, start: Array, fixed: Mapping[int, tuple[float, floa
         x = _polished(problem, np.clip(found.x, low, high), low, high)
         residual = _residual(problem, x, low, high)
         if residual < RESIDUAL:
+            for j in set(range(len(x))) - set(fixed):
+                if abs(x[j]) > FAR - 1.0:
+                    raise ModelError(f"cost: has no optimum: it falls without end as {problem.names[j]} {'grows' if x[j] > 0 else 'falls'}")
             return problem.log_value(x)[0], x
     raise ConvergenceError(f"cost: the minimum was not reached (Karush-Kuhn-Tucker residual {residual:.1e})")
 
@@ -405,11 +409,13 @@ def _integers(problem: _Convex, counts: tuple[str, ...], relaxed: float, x: Arra
                 best = found
             continue
         j = max(split, key=lambda k: abs(values[k] - round(values[k])) / values[k])
-        low, high = box.get(j, (0.0, 80.0))
-        for part in ((low, math.log(math.floor(values[j]))), (math.log(math.ceil(values[j])), high)):
+        low, high = box.get(j, (0.0, FAR))
+        for part in ((low, math.log(max(math.floor(values[j]), 1))), (math.log(math.ceil(values[j])), high)):
             found = _try(problem, point, {**box, j: part}) if part[0] <= part[1] else None
             if found is not None:
                 queue.append((found[0], found[1], {**box, j: part}))
+    if best is None and not queue:
+        raise ModelError(f"widths: no integers {', '.join(counts)} satisfy an assignment's bounds at these sizes")
     if best is None or (queue and min(q[0] for q in queue) < best[0] - 1e-9):
         raise ConvergenceError(f"cost: {BRANCHES} branches did not settle the integers {', '.join(counts)}")
     return best
@@ -424,7 +430,7 @@ def _try(problem: _Convex, point: Array, box: Mapping[int, tuple[float, float]])
         from scipy.optimize import linprog
 
         n = len(start)
-        bounds = [box.get(j, (-80.0, 80.0)) for j in range(n)]
+        bounds = [box.get(j, (-FAR, FAR)) for j in range(n)]
         found = linprog([0.0] * n, A_ub=-problem.rows, b_ub=problem.offsets + 1e-12, bounds=bounds)
         if found.status == 2:
             return None

@@ -11,11 +11,17 @@ Trial laws, for <f, y> >= alpha with y = h_m(x_1), h_m = He_m/sqrt(m!), and q_1,
                      V = E_t g(t)^2,  t ~ N(0, sigma_2^2 D M/N_1),  g(t) = E erf(t s(x) + sqrt rho_2 z) h_m(x_1),
                      s = mean over the M of erf(w x_1 + w_perp.x): mean erf(w x_1/sqrt(1 + 2 r)), variance 1/M of one's.
     ("shared" is the same law with +-t in place of a Gaussian t: dearer by ln D; at D = 1 the middle layer is GP.)
+    gfl - gfl - gp   w_1 ~ N(0, D_1 sigma_1^2/d) in all first neurons, and the middle weights' variance along e = w_1/|w_1| times D_2:
+                     N_1 (D_1 - 1 - ln D_1)/2 + N_2 (D_2 - 1 - ln D_2)/2 + alpha^2/(2 sigma_a^2 V),
+                     V = E g(t)^2, t ~ N(0, sigma_2^2 D_2), g as above with s = e.phi/sqrt N_1, of variance E erf^2/N_1 and
+                     mean E w_1 erf(w_1 x_1/sqrt(1 + 2 sigma_1^2)) over the standard deviation of w_1
+    gfl - specialization - gp   the same first layer, and M middle neurons with t ~ N(w, sigma_2^2) and noise r rho_2:
+                     N_1 (D_1 - 1 - ln D_1)/2 + M [w^2/(2 sigma_2^2) + (N_1 - 1)(r - 1 - ln r)/2] + N_2 alpha^2/(2 M sigma_a^2 E g(t)^2)
 
 The energies are estimates: V at its mean, the bulk as Gaussian noise independent of x_1.  "gp - specialization" needs N_1 >> d besides:
 the weights that read x_1 off N_1 random features read the other directions too, a noise of variance w^2 d/N_1 that its energy leaves
-out (its bound at N_1 = d is several times its energy, at N_1 = 16 d about 5 % above it).  ``three_layer_bound`` draws the last two
-trial laws as real networks (a specialised middle neuron's weights have a mean w/(E erf' |V_1|) along the first layer's weights V_1 on
+out (its bound at N_1 = d is several times its energy, at N_1 = 16 d about 5 % above it).  ``three_layer_bound`` draws the trial laws
+but the first as real networks (a specialised middle neuron's weights have a mean w/(E erf' |V_1|) along the first layer's weights V_1 on
 x_1, and a variance times r across): KL + E_q[-log Phi(-alpha/sqrt V)] >= -log P for any q, whatever the energies leave out.  There the
 averages over x are two independent scrambled Sobol sets, V = mean g g' of the two, which is unbiased; since -log Phi(-alpha/sqrt V) is
 convex in V, its noise can only raise the bound.
@@ -40,6 +46,7 @@ from ldt.results import Cost, _Record
 
 Array = NDArray[np.float64]
 GP_GP, GP_SPECIAL, SPECIAL_GFL = "gp - gp - gp", "gp - specialization - gp", "specialization - gfl - gp"
+GFL_GFL, GFL_SPECIAL = "gfl - gfl - gp", "gfl - specialization - gp"
 MAX_WEIGHTS = 200_000
 
 
@@ -93,8 +100,8 @@ class ThreeLayerBound(_Record):
 
 
 def energies(net: ThreeLayer, level: float) -> tuple[Energy, ...]:
-    """The least leading energies [nats] of the three trial laws, cheapest first."""
-    found = (_lazy(net, level), _second_layer(net, level), _first_layer(net, level))
+    """The least leading energies [nats] of the five trial laws, cheapest first."""
+    found = (_lazy(net, level), _second_layer(net, level), _first_layer(net, level), *_stretched_first(net, level))
     return tuple(sorted(found, key=lambda energy: energy.cost))
 
 
@@ -132,28 +139,28 @@ def _second_layer(net: ThreeLayer, level: float) -> Energy:
     sa, s_u = net.variances[2], net.variances[1] * _strength(net)
     scale = erf_constant(net.degree) ** 2 / math.factorial(net.degree)
 
-    def parts(x: Array) -> tuple[float, float]:
+    def parts(x: Array) -> tuple[float, float, float]:
         w2, r = math.exp(2.0 * x[0]), math.exp(x[1])
         overlap = scale * (w2 / (1.0 + 2.0 * w2 + 2.0 * r * net.noise)) ** net.degree
-        return w2 / (2.0 * s_u) + (net.first - 1) * (r - 1.0 - x[1]) / 2.0, net.second * level**2 / (2.0 * sa * overlap)
+        return w2 / (2.0 * s_u) + (net.first - 1) * (r - 1.0 - x[1]) / 2.0, net.second * level**2 / (2.0 * sa * overlap), 0.0
 
     count, x, cost = _best_count(parts, net.second, [(0.3, -0.3), (0.0, -1e-3), (-1.0, -1e-3)])
     return Energy(GP_SPECIAL, cost, {"M2": count, "w2": math.exp(x[0]), "r2": math.exp(x[1])})
 
 
-def _best_count(parts: Callable[[Array], tuple[float, float]], most: int, starts: list[tuple[float, float]]) -> tuple[int, Array, float]:
-    """min over integers M <= most and x of M e(x) + demand(x)/M: real M first, then the integers around it."""
+def _best_count(parts: Callable[[Array], tuple[float, float, float]], most: int, starts: list[Any]) -> tuple[int, Array, float]:
+    """min over integers M <= most and x of M e(x) + demand(x)/M + rest(x): real M first, then the integers around it."""
 
     def at(count: int | None) -> tuple[float, Array]:
         def log_cost(x: Array) -> float:
-            energy, demand = parts(x)
+            energy, demand, rest = parts(x)
             m = min(max(math.sqrt(demand / energy), 1.0), float(most)) if count is None else float(count)
-            return math.log(m * energy + demand / m)
+            return math.log(m * energy + demand / m + rest)
 
         return _minimum(log_cost, starts)
 
     _, x = at(None)
-    energy, demand = parts(x)
+    energy, demand, _ = parts(x)
     real = min(max(math.sqrt(demand / energy), 1.0), float(most))
     tried = {m: at(m) for m in {math.floor(real), min(math.ceil(real), most)}}
     count = min(tried, key=lambda m: tried[m][0])
@@ -171,6 +178,51 @@ def _minimum(function: Callable[[Array], float], starts: list[Any]) -> tuple[flo
     found = min((minimize(guarded, np.array(s), method="Nelder-Mead", options=options) for s in starts), key=lambda f: float(f.fun))
     again = minimize(guarded, found.x, method="Nelder-Mead", options=options)
     return float(again.fun), np.asarray(again.x)
+
+
+# -- a stretched first layer -----------------------------------------------------------------------------------------------
+
+
+def stretched_overlap(net: ThreeLayer, stretch: float, r: float, t: Any) -> Array:
+    """g(t): the overlap of a middle neuron with h_m when t e.phi/sqrt N_1 is in its preactivation, the first layer's w_1 stretched by D_1
+    and the neuron's other weights' variance by r."""
+    from scipy.special import erf
+
+    u, weight, _, _ = _rules(net.degree)
+    s1, s2, _ = net.variances
+    spread = stretch * s1 / net.dim
+    x = u / math.sqrt(1.0 + 2.0 * s1)
+    mean = math.sqrt(spread) * 2.0 / math.sqrt(math.pi) * x / np.sqrt(1.0 + 2.0 * spread * x * x)  # E w f(w) = E w^2 E f'(w)
+    q = s1 + (stretch - 1.0) * s1 / net.dim
+    below = 2.0 / math.pi * math.asin(2.0 * q / (1.0 + 2.0 * q))
+    t = np.asarray(t, dtype=float)[..., None]
+    return np.asarray(erf(t * mean / np.sqrt(1.0 + 2.0 * r * s2 * below + 2.0 * t * t * below / net.first)) @ weight)
+
+
+def _stretched_first(net: ThreeLayer, level: float) -> tuple[Energy, Energy]:
+    from ldt.patterns.two_layer import stretch_energy
+
+    _, s2, sa = net.variances
+    _, _, z, p = _rules(net.degree)
+
+    def log_cost(x: Array) -> float:
+        one, two = 1.0 + math.exp(x[0]), 1.0 + math.exp(x[1])
+        spread = float(p @ stretched_overlap(net, one, 1.0, math.sqrt(s2 * two) * z) ** 2)
+        cost = stretch_energy(one, net.first) + stretch_energy(two, net.second) + level**2 / (2.0 * sa * max(spread, 1e-300))
+        return math.log(cost)
+
+    value, x = _minimum(log_cost, [(1.0, 1.0), (-2.0, 2.0)])
+    both = Energy(GFL_GFL, math.exp(value), {"D1": 1.0 + math.exp(x[0]), "D2": 1.0 + math.exp(x[1])})
+
+    def parts(x: Array) -> tuple[float, float, float]:
+        w, r, one = math.exp(x[0]), math.exp(x[1]), 1.0 + math.exp(x[2])
+        spread = float(p @ stretched_overlap(net, one, r, w + math.sqrt(s2) * z) ** 2)
+        energy = w * w / (2.0 * s2) + stretch_energy(r, net.first - 1)
+        return energy, net.second * level**2 / (2.0 * sa * max(spread, 1e-300)), stretch_energy(one, net.first)
+
+    count, x, cost = _best_count(parts, net.second, [(1.0, -0.3, 1.0), (0.5 * math.log(net.dim), -0.1, -2.0)])
+    found: dict[str, float | int] = {"D1": 1.0 + math.exp(x[2]), "M2": count, "w2": math.exp(x[0]), "r2": math.exp(x[1])}
+    return both, Energy(GFL_SPECIAL, cost, found)
 
 
 # -- M neurons of the first layer ------------------------------------------------------------------------------------------
@@ -257,8 +309,9 @@ def three_layer_bound(
 
     Parameters
     ----------
-    parameters : dict with M1, w1, r1, D2 or with M2, w2, r2, optional
-        Of the trial law "specialization - gfl" or "gp - specialization"; those of the lesser energy otherwise.
+    parameters : dict with M1, w1, r1, D2 or M2, w2, r2 or D1, D2 or D1, M2, w2, r2, optional
+        Of the trial law "specialization - gfl", "gp - specialization", "gfl - gfl" or "gfl - specialization"; otherwise those of the
+        least energy.
     samples : int
         Networks drawn.
     points : int
@@ -268,6 +321,8 @@ def three_layer_bound(
     """
     import time
 
+    from ldt.patterns.two_layer import stretch_energy
+
     if net.dim * net.first + net.first * net.second > MAX_WEIGHTS:
         raise ModelError(f"samples: the bound draws whole networks of at most {MAX_WEIGHTS} weights; this one has more")
     for name, value, low in (("samples", samples, 8), ("points", points, 64)):
@@ -275,14 +330,21 @@ def three_layer_bound(
             raise ModelError(f"{name}: must be an integer from {low}, a power of 2 for points, got {value!r}")
     start, entropy = time.perf_counter(), entropy_of(rng)
     if parameters is None:
-        parameters = min((_first_layer(net, level), _second_layer(net, level)), key=lambda energy: energy.cost).parameters
+        parameters = next(energy.parameters for energy in energies(net, level) if energy.parameters)
     p = dict(parameters)
     if set(p) == {"M1", "w1", "r1", "D2"} and 1 <= p["M1"] <= net.first:
         pattern, divergence = SPECIAL_GFL, _divergence(net, int(p["M1"]), p["w1"], p["r1"], p["D2"])
+    elif set(p) == {"D1", "D2"}:
+        pattern, divergence = GFL_GFL, stretch_energy(p["D1"], net.first) + stretch_energy(p["D2"], net.second)
+    elif set(p) == {"D1", "M2", "w2", "r2"} and 1 <= p["M2"] <= net.second:
+        each = p["w2"] ** 2 / (2.0 * net.variances[1]) + stretch_energy(p["r2"], net.first - 1)
+        pattern, divergence = GFL_SPECIAL, stretch_energy(p["D1"], net.first) + p["M2"] * each
     elif set(p) == {"M2", "w2", "r2"} and 1 <= p["M2"] <= net.second and net.first > 2:
         pattern, divergence = GP_SPECIAL, _second_divergence(net, int(p["M2"]), p["w2"], p["r2"])
     else:
-        raise ModelError(f"parameters: must be M1, w1, r1, D2 or M2, w2, r2, with M1, M2 up to the width, got {p}")
+        raise ModelError(
+            f"parameters: must be M1, w1, r1, D2 or M2, w2, r2 or D1, D2 or D1, M2, w2, r2, with M1, M2 up to the width, got {p}"
+        )
     spreads = np.array([_drawn_spread(net, p, points, entropy, b) for b in range(samples)])
     cost = Cost(samples=samples, seconds=time.perf_counter() - start)
     if np.any(spreads <= 0.0):
@@ -313,11 +375,15 @@ def _drawn_spread(net: ThreeLayer, p: dict[str, Any], points: int, entropy: int,
         along = second[:, :count].mean(axis=1, keepdims=True)
         second[:, :count] += (math.sqrt(p["D2"]) - 1.0) * along
     else:
-        count, norm = int(p["M2"]), float(np.linalg.norm(first[:, 0]))
+        first[:, 0] *= math.sqrt(p.get("D1", 1.0))
+        norm = float(np.linalg.norm(first[:, 0]))
         axis = first[:, 0] / norm
+        if "D2" in p:
+            second += (math.sqrt(p["D2"]) - 1.0) * (second @ axis)[:, None] * axis
+        count = int(p.get("M2", 0))
         along = (second[:count] @ axis)[:, None]
-        mean = p["w2"] / (_derivative(1, s1) * norm)
-        second[:count] = math.sqrt(p["r2"]) * (second[:count] - along * axis) + (along + mean) * axis
+        mean = p.get("w2", 0.0) / (math.sqrt(net.first) if "D1" in p else _derivative(1, s1) * norm)
+        second[:count] = math.sqrt(p.get("r2", 1.0)) * (second[:count] - along * axis) + (along + mean) * axis
     one, two = (overlaps_on(net, first, second, normal_points(net.dim, points, random)) for _ in range(2))
     return float(np.mean(one * two))
 
@@ -339,4 +405,4 @@ def overlaps_on(net: ThreeLayer, first: Array, second: Array, x: Array) -> Array
     return np.asarray(hermite @ erf(erf(x @ first.T) @ second.T) / len(x))
 
 
-__all__ = ["Energy", "ThreeLayer", "ThreeLayerBound", "energies", "overlap", "three_layer_bound"]
+__all__ = ["Energy", "ThreeLayer", "ThreeLayerBound", "energies", "overlap", "stretched_overlap", "three_layer_bound"]

@@ -26,10 +26,9 @@ from ldt.scaling.settings import BOUND_NAME, CNN_NAME, Series
 
 #: |z| above which sampling and the exact value are said to disagree.
 LIMIT = 4.0
-#: Measured seconds: a neuron drawn (tilted; from a trial law), everything else of one point (one well; full overlap, computed overlap).
-TILTED_NEURON, TRIAL_NEURON = 1.5e-7, 1e-7
+#: Measured seconds: a neuron drawn from a trial law, everything else of one point (one well; full overlap, computed overlap).
+TRIAL_NEURON = 1e-7
 DETERMINISTIC, TWO_DIMENSIONAL = 0.15, 5.0
-WIDE_ERROR = 0.05
 
 
 @dataclass(frozen=True)
@@ -102,11 +101,7 @@ def evaluate(series: Series, d: int, level: float, *, seed: int, target_error: f
         found["saddle"] = _timed(lambda: _saddle(model, level))
         seconds = sampling_seconds(model, target_error)
         if seconds > max_seconds:
-            note = (
-                "draws every neuron: not at this N"
-                if math.isinf(seconds)
-                else (f"would take about {seconds:.2g} s to sample {model.width:.3g} neurons often enough (--max-seconds {max_seconds:g})")
-            )
+            note = f"would take about {seconds:.2g} s to sample {model.width:.3g} neurons often enough (--max-seconds {max_seconds:g})"
             found["sampled"] = Value(status="not run", note=note)
         else:
             found["sampled"] = _timed(lambda: _sampled(model, level, target_error, entropy, workers))
@@ -164,7 +159,7 @@ def _saddle(model: AlignmentSum, level: float) -> Value:
 def _sampled(model: AlignmentSum, level: float, target_error: float, entropy: int, workers: Any) -> Value:
     from ldt.tails.importance import importance
 
-    found = importance(model, level, target_error=asked_error(model, target_error), rng=entropy, workers=workers)
+    found = importance(model, level, target_error=target_error, rng=entropy, workers=workers)
     if found.get("interrupted"):
         raise KeyboardInterrupt
     status, detail = found.get("status", "ok"), found["detail"]
@@ -240,28 +235,17 @@ def _problems(found: dict[str, Any], d: int) -> list[str]:
 # -- predicted cost --------------------------------------------------------------------------------------------------------------
 
 
-def asked_error(model: AlignmentSum, target_error: float) -> float:
-    """The error of log P that sampling aims at: where one sample is over 1e5 neurons, WIDE_ERROR at the least."""
-    return max(target_error, WIDE_ERROR) if model.width > 10**5 else target_error
-
-
 def sampling_seconds(model: AlignmentSum, target_error: float) -> float:
-    """Predicted seconds of importance sampling: neurons drawn times their cost, good to a factor of a few; inf where it refuses.
+    """Predicted seconds of importance sampling, good to a factor of a few.
 
-    The relative variance per sample is taken as 2, for a linear overlap as 0.9 (C/10)^0.35, and as 0.005 where N > 1e5 (the lazy
-    regime, where sum g^2 averages itself), as measured.
+    The relative variance per sample is taken as 2 or, for a linear overlap, as 0.9 (C/10)^0.35, as measured.
     """
-    from ldt.tails.importance import LEAST, MAX_NEURONS
+    from ldt.tails.choose import importance_seconds
+    from ldt.tails.importance import LEAST
 
-    if model.width > MAX_NEURONS // 20:
-        return math.inf
-    variance = 0.005 if model.width > 10**5 else 2.0
-    if model.activation == "linear":
-        variance = 0.9 * (model.width / 10.0) ** 0.35
-    least = min(LEAST, MAX_NEURONS // (20 * model.width) + 2)
-    slow = 100.0 if model.neuron.kind == "wr" else 1.0
-    asked = asked_error(model, target_error)
-    return max(variance / asked**2, 1.0 / asked, float(least)) * model.width * TILTED_NEURON * slow + 0.02
+    variance = 0.9 * (model.width / 10.0) ** 0.35 if model.activation == "linear" else 2.0
+    samples = max(variance / target_error**2, 1.0 / target_error, float(LEAST))
+    return samples * importance_seconds(model) + 0.02
 
 
 def bound_seconds(model: AlignmentSum) -> float:

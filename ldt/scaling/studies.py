@@ -8,9 +8,10 @@ table with one row for each value, method and pattern, so that files of differen
     importance    tilted sampling of the same alignment, one standard error
     patterns      the engine's leading energies, every assignment, with its exact exponent
     energies      costs with true constants at finite sizes (ldt.patterns.variational)
-    bound         three layers: KL + E_q[-log Phi], sampled from each trial law as real networks
+    bound         three layers: KL + E_q[-log Phi], sampled from the two cheapest trial laws as real networks
     splitting     the network itself, all its weights climbing from the prior to the event, and the pattern that they show
     umbrella      the same network by replica exchange and MBAR, the second opinion (needs pymbar)
+    hamiltonian   the same along gradients, for three layers: larger networks than the other two reach (needs pymbar)
 
 A new way of finding -log P is one function of a Question and one entry in METHODS; it returns rows.  What the sampled weights look like
 (how many neurons specialised, say) goes into ``observables``.
@@ -156,9 +157,9 @@ def _bound(q: Question) -> list[StudyRow]:
     if not is_three_layer(q.architecture):
         raise MethodError("method: the sampled bound of whole networks is written for three erf layers; others have method exact")
     net, rows = three_layer_of(q.architecture, q.value), []
-    for name, parameters in variational(q.architecture, q.value, q.level).parameters.items():
-        if not parameters:  # GP throughout is no event to draw
-            continue
+    energies = variational(q.architecture, q.value, q.level)
+    laws = [(name, p) for name, p in energies.parameters.items() if p]  # GP throughout is no event to draw
+    for name, parameters in sorted(laws, key=lambda law: energies.costs[law[0]])[:2]:
         found = three_layer_bound(net, q.level, parameters=parameters, rng=q.seed)
         rows.append(StudyRow("bound", found.bound, found.error, "stderr", found.status, name, parameters=dict(found.parameters),
                              samples=found.cost.samples, seed=found.seed, note=found.advice or "-log P is at most this"))  # fmt: skip
@@ -187,7 +188,7 @@ def _sampled(method: str) -> Method:
 
 def seen_in(network: Any, weights: Any, level: float) -> dict[str, Any]:
     """What networks given the event, rows of ``weights``, look like (ldt.patterns.reading): for every layer its pattern, the mean number of
-    units whose overlap with the target is beyond 3 prior standard deviations, and the inflation of the others; and ``carriers``, how
+    units in a second well and beyond 3 prior standard deviations, and the inflation of the others; and ``carriers``, how
     many units of the last layer carry the variance V of A: the mean of (sum of shares)^2/(sum of squares)."""
     import numpy as np
 
@@ -199,6 +200,8 @@ def seen_in(network: Any, weights: Any, level: float) -> dict[str, Any]:
     for layer in read_patterns(network, weights, level):
         seen[f"{layer.layer}: pattern"] = layer.pattern
         seen[f"{layer.layer}: inflation"] = layer.inflation
+        if layer.second_well is not None:
+            seen[f"{layer.layer}: second well"] = layer.second_well
         if layer.outliers is not None:
             seen[f"{layer.layer}: specialised"] = layer.outliers
         if layer.beyond_cut is not None:
@@ -212,6 +215,7 @@ def seen_in(network: Any, weights: Any, level: float) -> dict[str, Any]:
 METHODS: dict[str, Method] = {
     "exact": _exact, "closed-form": _closed_form, "importance": _importance, "patterns": _patterns, "energies": _energies,
     "bound": _bound, "splitting": _sampled("splitting"), "umbrella": _sampled("umbrella"),
+    "hamiltonian": _sampled("hamiltonian"),
 }  # fmt: skip
 
 

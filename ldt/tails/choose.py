@@ -11,16 +11,18 @@ from typing import Any
 
 from ldt.errors import NoTiltError
 from ldt.results import Plan
-from ldt.tails.importance import MAX_NEURONS
+from ldt.tails.atoms import BINOMIAL
 
-#: Seconds a neuron drawn, by tilted and by plain sampling.
-TILTED_NEURON = 6e-8
+#: Seconds a look-up and a sample of importance sampling, and a neuron of plain sampling.
+LOOK_UP, SAMPLE = 1.2e-9, 1e-7
 PLAIN_NEURON = 4e-8
+#: Atoms of one neuron's law, where its overlap hangs on one coordinate and where on two.
+ATOMS = (300, 3500)
 PROVED = "ball arithmetic: the error is a proved bound (needs python-flint, ldt[certified])"
 
 
-def choose(model: Any, level: float) -> Plan:
-    """The plan for one model and level."""
+def choose(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for one model and level, the same for both sides."""
     width = model.width
     try:
         tilt_ends = model.neuron.theta_max < math.inf
@@ -31,7 +33,7 @@ def choose(model: Any, level: float) -> Plan:
     seconds = {
         "exact": (3.0 if two_dimensional else 0.03) if tilt else None,
         "saddlepoint": (2.0 if two_dimensional else 0.02) if tilt else None,
-        "importance": _importance_cost(width, two_dimensional) if tilt and width <= MAX_NEURONS // 20 else None,
+        "importance": 0.02 + 1e4 * importance_seconds(model) if tilt else None,
         "montecarlo": 1e5 * width * PLAIN_NEURON if 1e5 * width <= 4e9 else None,
         "mpmath": 60.0 if tilt and model.activation in ("erf", "linear") else None,
         "certified": 2.0 if tilt and model.activation in ("erf", "linear") and installed("flint") else None,
@@ -39,7 +41,7 @@ def choose(model: Any, level: float) -> Plan:
     notes = {
         "exact": ("contour inversion by sectors" + ("; two-dimensional: 1 to 10 s" if two_dimensional else "")) if tilt else why,
         "saddlepoint": "Lugannani-Rice by sectors; its error is a few per cent of P" if tilt else why,
-        "importance": "to 1 % of P; the independent check" if seconds["importance"] else why or f"draws N = {width:.3g} neurons a sample",
+        "importance": "to 1 % of P; the independent check" if tilt else why,
         "montecarlo": "100000 plain samples: of use where P is above 1e-4 or so",
         "mpmath": "to any number of digits, slowly" if seconds["mpmath"] else why or "erf and linear only",
         "certified": why or ("erf and linear only" if model.activation not in ("erf", "linear") else PROVED),
@@ -59,21 +61,23 @@ def choose(model: Any, level: float) -> Plan:
     return Plan(chosen, reason, candidates)
 
 
+def importance_seconds(model: Any) -> float:
+    """Seconds of one sample of importance sampling."""
+    return LOOK_UP * min(int(model.width), BINOMIAL * ATOMS[model.neuron.kind == "wr"]) + SAMPLE
+
+
 def installed(package: str) -> bool:
     """Whether an optional package is there; nothing is imported."""
     return find_spec(package) is not None
 
 
-def _importance_cost(width: int, two_dimensional: bool) -> float:
-    samples = 1e4 if width < 10**5 else 1e2
-    return max(0.02, samples * width * TILTED_NEURON * (300.0 if two_dimensional else 1.0))
-
-
-def choose_network(model: Any, level: float) -> Plan:
-    """The plan for a network of standard-normal parameters: splitting, whatever the level."""
+def choose_network(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for a network of standard-normal parameters: splitting, whatever the level and side."""
+    gradients = {"method": "hamiltonian", "seconds": None, "note": "umbrella sampling along gradients: wide layers (needs pymbar)"}
     candidates = (
         {"method": "splitting", "seconds": None, "note": "independent climbs from the prior to the event; returns the weights"},
         {"method": "umbrella", "seconds": None, "note": "replica exchange and MBAR; the independent check (needs pymbar)"},
+        *([gradients] if hasattr(model, "slope") else []),
         {"method": "montecarlo", "seconds": None, "note": "plain samples: of use where P is above 1e-4 or so"},
     )
     return Plan("splitting", "nothing but samples of the score is needed, and rare events are reached level by level", candidates)

@@ -5,10 +5,10 @@ r"""Importance sampling, exponentially tilted and stratified over sectors.
 with q_n the sector's tilted law (a neuron that specialises alone: its law given the event, in mixture with its tilt).  Readouts are
 integrated out; for the density, the normal density of variance V replaces Phi.
 
-Every neuron is drawn from a table (ldt.tails.tilting) whose density is known exactly, so the estimate is unbiased whatever the
-quadrature and the saddle points say: they only place the samples.  Sectors are sampled in proportion to share times spread
-(Neyman allocation after a pilot, which is then dropped); those left out have a Chernoff bound below 1e-4 of the value, which is added
-to the error.
+Neurons are drawn as atoms of a finite law (ldt.tails.atoms) whose masses are known, so the estimate is unbiased for it whatever the
+saddle points say: they only place the samples.  How far the finite law is from the neuron's is measured by a second rule and added to
+the error.  Sectors are sampled in proportion to share times spread (Neyman allocation after a pilot, which is then dropped); those
+left out have a Chernoff bound below 1e-4 of the value, which is added to the error too.
 
 The error is one standard error of log P.  Samples cannot tell what they never met, so they are checked: no weight may dominate, and every
 sector must come out as its saddle point says, and below its Chernoff bound, to within what noise and the next order allow.
@@ -23,24 +23,26 @@ from typing import Any
 
 import numpy as np
 
-from ldt.errors import ModelError
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.special import log_ndtr_array
 from ldt.numerics.sums import LogSums
 from ldt.numerics.workers import Progress, checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
+from ldt.tails.atoms import Atoms, bin_atoms, carrier, effort, misfit
 from ldt.tails.saddlepoint import SAFETY, Evaluation, evaluate, refined, saddle_value
 from ldt.tails.sectors import SectorLaw, build, measurable, sector_law
-from ldt.tails.tilting import BinSampler, SectorSamplers
 
-#: Neurons drawn in one block (bounds the memory), and in one call unless ``samples`` says otherwise.
-BLOCK_NEURONS = 500_000
-MAX_NEURONS = 400_000_000
+#: Look-ups (at most one a neuron) in one block, samples in one, and look-ups in one call unless ``samples`` says otherwise.
+BLOCK_LOOKUPS = 2_000_000
+BLOCK_SAMPLES = 8_192
+MAX_LOOKUPS = 4_000_000_000
 #: Samples that an estimate rests on, at the least (where the width allows).
 LEAST = 256
 #: Error (nats) aimed at if nothing is asked, and the share of the value that may be left out (and is added to the error).
 TARGET_ERROR = 0.01
 LEFT_OUT = 1e-4
+#: Misfit of the neuron's finite law (nats) that is worth a word.
+MISFIT = 1e-3
 #: Relative variance per sample above which a finer law is looked for.
 SCATTER = 4.0
 #: How far (nats, besides noise and the next order) a sector of more than LEAST_SHARE may be from its saddle-point value.
@@ -49,8 +51,9 @@ ASTRAY, LEAST_SHARE = 0.3, 1e-3
 
 @dataclass(frozen=True)
 class ImportanceDetail:
-    """``samples`` behind the estimate (the pilot's are not), ``ess`` effective sample size, ``relative_variance`` per sample, and for
-    each sector its ``specialised`` counts by bin, ``share`` of the value and ``drawn`` samples; ``largest`` share of one sample."""
+    """``samples`` behind the estimate (the pilot's are not), ``relative_variance`` v per sample, effective sample size ``ess`` =
+    samples/(1 + v), and for each sector its ``specialised`` counts by bin, ``share`` of the value and ``drawn`` samples; ``largest``
+    share of one sample."""
 
     samples: int
     ess: float
@@ -67,10 +70,10 @@ class ImportanceDetail:
 
 @dataclass(frozen=True)
 class Stratum:
-    """What it takes to draw from one sector: log multiplicity and the samplers of its bins."""
+    """What it takes to draw from one sector: log multiplicity and the neurons of its bins."""
 
     log_weight: float
-    bins: tuple[tuple[int, BinSampler], ...]
+    bins: tuple[Atoms, ...]
     variance_scale: float
     level: float
     density: bool
@@ -80,14 +83,11 @@ def block_sums(task: tuple[Stratum, int, tuple[int, int], int]) -> LogSums:
     """The sums of n weights of one sector: one block of work (stratum, entropy, place in the stream, n)."""
     stratum, entropy, place, n = task
     random = block_generator(entropy, *place)
+    state = random.bit_generator.random_raw(4)
     total = np.zeros(n)
     logs = np.full(n, stratum.log_weight)
-    for count, sampler in stratum.bins:
-        for first in range(0, count, BLOCK_NEURONS):
-            m = min(count - first, BLOCK_NEURONS)
-            _, _, gg, ratio = sampler.draw(random, n * m)
-            total += gg.reshape(n, m).sum(axis=1)
-            logs += ratio.reshape(n, m).sum(axis=1)
+    for atoms in stratum.bins:
+        atoms.add(random, state, total, logs)
     return LogSums.of(logs + log_event(stratum.level, 2.0 * stratum.variance_scale * total, stratum.density))
 
 
@@ -106,11 +106,11 @@ class _Run:
         first: int = 0, before: int = 0,
     ) -> None:  # fmt: skip
         self.law, self.level, self.density, self.entropy = law, level, density, entropy
-        self.samplers = SectorSamplers(law, level)
+        self.strata: dict[int, Stratum] = {}
         self.sums = [LogSums()] * len(law.sectors)
         self.blocks = [first] * len(law.sectors)
         self.before = before
-        self.block = max(1, min(4096, BLOCK_NEURONS // law.model.width))
+        self.effort = effort(law)
         self.map, self.progress = map_, progress
         self.goal = 0
 
@@ -123,20 +123,27 @@ class _Run:
         """A run of ``law`` on streams that this one has not touched."""
         run = _Run(law, self.level, self.density, self.entropy, self.map, self.progress, max(self.blocks), self.before + self.drawn)
         if law is self.law:
-            run.samplers = self.samplers
+            run.strata = self.strata
         return run
 
+    def stratum(self, i: int) -> Stratum:
+        """Sector i, made when first needed."""
+        if i not in self.strata:
+            bins = tuple(bin_atoms(self.law, i, self.level))
+            scale = self.law.model.variance_scale
+            self.strata[i] = Stratum(self.law.sectors[i].log_weight, bins, scale, self.level, self.density)
+        return self.strata[i]
+
     def draw(self, wanted: list[int]) -> None:
-        """At least ``wanted[i]`` more samples of sector i, in whole blocks combined in block order."""
+        """At least ``wanted[i]`` more samples of sector i, in equal blocks combined in block order."""
         tasks, owners = [], []
+        most = max(1, min(BLOCK_SAMPLES, BLOCK_LOOKUPS // self.effort))
         for i, n in enumerate(wanted):
-            if n > 0:
-                bins = tuple(self.samplers.bins(i))
-                stratum = Stratum(self.law.sectors[i].log_weight, bins, self.law.model.variance_scale, self.level, self.density)
-                for _ in range(-(-n // self.block)):
-                    tasks.append((stratum, self.entropy, (i, self.blocks[i]), min(self.block, max(n, 2))))
-                    owners.append(i)
-                    self.blocks[i] += 1
+            count = -(-n // most)
+            for _ in range(count):
+                tasks.append((self.stratum(i), self.entropy, (i, self.blocks[i]), min(most, max(-(-n // count), 2))))
+                owners.append(i)
+                self.blocks[i] += 1
         for i, sums in zip(owners, self.map(block_sums, tasks), strict=True):
             self.sums[i] = self.sums[i] + sums  # one step: an interruption leaves whole blocks
             if self.progress is not None:
@@ -167,13 +174,11 @@ def importance(
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) (or log p) at level > 0; a dict of TailResult fields.
 
-    Sampling stops at an error of ``target_error`` nats (0.01 if neither is given) or after about ``samples`` (MAX_NEURONS neurons).
+    Sampling stops at an error of ``target_error`` nats (0.01 if neither is given) or after about ``samples`` (MAX_LOOKUPS look-ups).
     """
     target = checked_target(target_error) if target_error is not None else 0.0 if samples is not None else TARGET_ERROR
     budget = sample_count(samples) if samples is not None else None
     checked_progress(progress)
-    if model.width > MAX_NEURONS // 20:
-        raise ModelError(f"method: importance draws all N = {model.width:.3g} neurons of every sample; use method='exact' at this width")
     entropy = entropy_of(rng)
     level = measurable(model, level)
     found = refined(sector_law(model, level), level, density)
@@ -190,7 +195,7 @@ def importance(
             run = pilot = pilot.after(kept.law)
             _pilot(pilot, budget)
         run = pilot.after(kept.law)
-        _sample(run, pilot, budget, target - kept.left_out)
+        _sample(run, pilot, budget, target - kept.left_out - kept.misfit)
     except KeyboardInterrupt:
         stopped = True
     finally:
@@ -203,6 +208,7 @@ def importance(
 class _Kept:
     law: SectorLaw
     left_out: float  # bound on what is left out, relative to the saddle-point value
+    misfit: float  # of the atoms to the neuron's law, in nats
     expected: tuple[tuple[float, float, float], ...]  # of each sector: log of its saddle-point value, the next order, log of a bound
 
     def astray(self, run: _Run, total: float) -> str:
@@ -225,14 +231,14 @@ def _pilot(run: _Run, budget: int | None) -> None:
 
 def _least(run: _Run, n: int, budget: int | None) -> int:
     """n samples a sector, or as few as the budget and the width allow."""
-    count, width = len(run.law.sectors), run.law.model.width
-    most: int = MAX_NEURONS // (100 * width * count) + 2
+    count = len(run.law.sectors)
+    most: int = MAX_LOOKUPS // (100 * run.effort * count) + 2
     return max(4, min(n, (budget or n * 4 * count) // (4 * count), most))
 
 
 def _sample(run: _Run, pilot: _Run, budget: int | None, target: float) -> None:
     """Rounds of samples until the standard error is ``target`` (if that is positive) or the budget is used up."""
-    cap = budget if budget is not None else max(MAX_NEURONS // run.law.model.width, 8 * len(run.law.sectors))
+    cap = budget if budget is not None else max(MAX_LOOKUPS // run.effort, 8 * len(run.law.sectors))
     floor, source = _least(run, 8, budget), pilot
     while run.drawn < cap:
         total, variance = source.estimate()
@@ -250,9 +256,9 @@ def _with_carrier(run: _Run) -> SectorLaw | None:
     scatter = [p * p * min(s.relative_variance(), 1e6) for p, s in zip(run.shares(total), run.sums, strict=True)]
     worst = int(np.argmax(scatter))
     sector = law.sectors[worst]
-    if scatter[worst] < SCATTER or sector.k or law.model.width == 1 or law.model.neuron.kind == "wr":
+    if scatter[worst] < SCATTER or sector.k or law.model.width == 1:
         return None
-    cut = run.samplers.carrier(worst)
+    cut = carrier(law, worst, run.level)
     if cut == math.inf:
         return None
     return build(law.model, law.level, (cut, *law.bins.cuts), law.rough, sector.s, (0, *sector.special), law.order)
@@ -277,7 +283,8 @@ def _kept(found: Evaluation, level: float, density: bool, tolerance: float) -> _
         value, following = saddle_value(law.sectors[i], level, density)
         known = math.isfinite(value) and following < 1.0
         expected.append((law.sectors[i].log_weight + value, following, float(bounds[i])) if known else (reference, math.inf, math.inf))
-    return _Kept(kept, left, tuple(expected))
+    main = tuple(law.sectors[i] for i in sorted(keep, key=lambda i: -weights[i])[:3])
+    return _Kept(kept, left, misfit(kept, main), tuple(expected))
 
 
 def _allocation(run: _Run, source: _Run, target: float, cap: int, floor: int) -> list[int]:
@@ -287,7 +294,7 @@ def _allocation(run: _Run, source: _Run, target: float, cap: int, floor: int) ->
     pairs = zip(source.shares(total), source.sums, strict=True)
     spread = np.array([p * math.sqrt(min(s.relative_variance(), 1e6) + 0.05) for p, s in pairs])
     now = np.array([s.n for s in run.sums], dtype=float)
-    least = min(LEAST, MAX_NEURONS // (20 * run.law.model.width) + 2)
+    least = min(LEAST, MAX_LOOKUPS // (20 * run.effort) + 2)
     need = max(1.2 * float(spread.sum()) ** 2 / target**2, 1.2 * run.drawn, least) if target > 0.0 else cap
     run.goal = int(min(need, cap))
     more = np.maximum(min(need, cap, 8.0 * max(source.drawn, least)) * spread / spread.sum() - now, floor - now).clip(min=0.0)
@@ -305,13 +312,15 @@ def _result(run: _Run, kept: _Kept, entropy: int, target: float) -> dict[str, An
         return found | {"logp": math.nan, "error": math.inf, "status": "failed", "advice": advice}
     shares = run.shares(total)
     largest = max((p * s.largest / s.first for p, s in zip(shares, run.sums, strict=True) if s.first > 0.0), default=1.0)
-    error = math.sqrt(variance) + kept.left_out
+    error = math.sqrt(variance) + kept.left_out + kept.misfit
     detail = ImportanceDetail(
-        n, 1.0 / variance, variance * n, [list(s.special) for s in run.law.sectors], shares, [s.n for s in run.sums], largest
+        n, 1.0 / (variance + 1.0 / n), variance * n, [list(s.special) for s in run.law.sectors], shares, [s.n for s in run.sums], largest
     )
     found |= {"logp": total, "error": error, "detail": detail}
     if largest > 0.2 or detail.ess < 30.0:
         return found | {"status": "warning", "advice": "few samples carry the estimate, so that its error may be too small; draw more"}
+    if kept.misfit > MISFIT:
+        return found | {"status": "warning", "advice": f"one neuron's law is known to {kept.misfit:.2g} nats only; no samples mend that"}
     astray = kept.astray(run, total)
     if astray:
         return found | {"status": "warning", "advice": f"{astray}: the error may be too small; draw more, or compare method='exact'"}

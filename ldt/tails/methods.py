@@ -37,8 +37,8 @@ class Method:
 
 @dataclass(frozen=True)
 class Family:
-    """The ``methods`` of one kind of model, ``plan`` ('module:function' of (model, level) -> Plan), which is what 'auto' follows, and for
-    symmetric models the runner ``origin`` of the density at level 0, if that needs one of its own."""
+    """The ``methods`` of one kind of model, ``plan`` ('module:function' of (model, level, side, density) -> Plan), which is what 'auto'
+    follows, and for symmetric models the runner ``origin`` of the density at level 0, if that needs one of its own."""
 
     methods: Mapping[str, Method]
     plan: str
@@ -62,6 +62,7 @@ FAMILIES: dict[str, Family] = {
         {
             "splitting": Method("ldt.tails.splitting:splitting", REPLICATES, density=False),
             "umbrella": Method("ldt.tails.umbrella:umbrella", REPLICATES, density=False),
+            "hamiltonian": Method("ldt.tails.hamiltonian:hamiltonian", REPLICATES, density=False),
             "montecarlo": Method("ldt.tails.counting:counting", SAMPLING, density=False),
         },
         plan="ldt.tails.choose:choose_network",
@@ -109,9 +110,9 @@ def method_of(model: Any, name: Any) -> Method:
     return methods[name]
 
 
-def plan_of(model: Any, level: float) -> Plan:
-    """The Plan for one model and level (finite); nothing is run."""
-    found: Plan = _load(family(model).plan)(model, level)
+def plan_of(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The Plan for one model, level (finite) and side, or for the density; nothing is run."""
+    found: Plan = _load(family(model).plan)(model, level, side, density)
     return found
 
 

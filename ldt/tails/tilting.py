@@ -2,8 +2,7 @@ r"""Tilted laws of one neuron, as something to draw from.
 
 In a bin of the coordinate x the tilted density is prior(x) exp(theta g(x)^2)/M_b(theta).  It is tabulated on cells and drawn as
 the piecewise linear function through the table; the ratio prior/q of true prior density to the density q actually drawn from is known
-for every draw.  That ratio makes importance weights exactly unbiased whatever the table, and, through one rejection step,
-draws exactly tilted: no normalising constant from a quadrature enters.
+for every draw.  Through one rejection step that ratio makes draws exactly tilted: no normalising constant from a quadrature enters.
 
 For the full overlap of erf the coordinate is v = w_1/sqrt(1 + 2 rho), and rho given v has density prop. to
 rho^(a-1) exp(-b_v rho) sqrt(1 + 2 rho), b_v = b(1 + 2 v^2), whatever the tilt: drawn by rejection from the mixture of
@@ -13,19 +12,15 @@ Gamma(a) and Gamma(a + 1) that the tangent of the (concave) root gives.  For oth
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, ModelError
-from ldt.models.loops import log_moment
 from ldt.models.neuron import NeuronLaw
 from ldt.numerics.compiled import compiled
-from ldt.numerics.special import log_ndtr_array
 from ldt.results import Drawn
 from ldt.tails.sectors import SectorLaw, sector_law
 
@@ -34,8 +29,6 @@ Array = NDArray[np.float64]
 #: The table ends where the tilted density is exp(-WINDOW) of its peak; the mass beyond is left out (below 1e-20 of the bin).
 WINDOW = 50.0
 CELLS = 2048
-#: Share of the plain tilt mixed into a lone neuron's law, which keeps its weights bounded.
-DEFENCE = 0.2
 RADIAL_CELLS = 96
 RADIAL_BLOCK = 4096
 #: Head room of the rejection step: the table's relative error must stay below this.
@@ -77,110 +70,52 @@ class Table:
         x, value = _draw_cells(random, n, self.left, self.width, self.low, self.high, self.total)
         return x, np.log(value / self.total[-1])
 
-    def log_density(self, x: Array) -> Array:
-        """Log density of the table at x; -inf outside."""
-        order = np.argsort(self.left)
-        left, width, low, high = (a[order] for a in (self.left, self.width, self.low, self.high))
-        j = np.clip(np.searchsorted(left, x, side="right") - 1, 0, len(left) - 1)
-        t = (x - left[j]) / width[j]
-        inside = (t >= 0.0) & (t <= 1.0 + 1e-9)
-        with np.errstate(divide="ignore"):
-            return np.where(inside, np.log(np.where(inside, low[j] + (high[j] - low[j]) * t, 1.0) / self.total[-1]), -np.inf)
-
-
-class Mixture:
-    """Two tables, the first with probability ``share``."""
-
-    def __init__(self, first: Table, second: Table, share: float) -> None:
-        self.first, self.second, self.share = first, second, share
-
-    def draw(self, random: np.random.Generator, n: int) -> tuple[Array, Array]:
-        """(points, log density of the mixture there)."""
-        chosen = random.random(n) < self.share
-        m = int(chosen.sum())
-        x = np.empty(n)
-        x[chosen], x[~chosen] = self.first.draw(random, m)[0], self.second.draw(random, n - m)[0]
-        logs = [math.log(p) + table.log_density(x) for p, table in ((self.share, self.first), (1.0 - self.share, self.second))]
-        return x, np.logaddexp(*logs)
-
-
-def log_reached(level: float, scale: float, rest: float, gg: Array) -> Array:
-    """log Phi(-level/sqrt V), V = scale (rest + gg)."""
-    return np.asarray(log_ndtr_array(-level / np.sqrt(scale * (rest + gg + 1e-300))))
 
 
 class BinSampler:
-    """Draws of one neuron from the tilted density in lo <= |x| < hi, or out to where no mass is left (at least ``end``).
+    """Draws of one neuron from the tilted density in lo <= |x| < hi, or out to where no mass is left (at least ``end``)."""
 
-    ``tilt`` (not for two-dimensional overlaps): another function of g^2 in place of theta g^2, drawn from in
-    mixture with it; ``count`` neurons will be drawn at a time.
-    """
-
-    def __init__(
-        self, law: NeuronLaw, theta: float, lo: float, hi: float, end: float, count: int = 1,
-        tilt: Callable[[Array], Array] | None = None,
-    ) -> None:  # fmt: skip
-        self._made_with = (law, theta, lo, hi, end, count, tilt)
+    def __init__(self, law: NeuronLaw, theta: float, lo: float, hi: float, end: float) -> None:
         self.law, self.theta = law, theta
         if hi == math.inf:
             hi = max(end, float(law.rough(theta).edges[-1]), lo + 4.0 * law.scale)
-        self.table: Table | Mixture = self._table(lo, hi, None)
-        if tilt is not None:
-            self.table = Mixture(self._table(lo, hi, tilt), self._table(lo, hi, None), 1.0 - DEFENCE)
-        self.prior_radius = law.kind == "wr" and self._prior_radius_will_do(count)
+        self.table = self._table(lo, hi)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Shipped as what it is made with (10 kB), its tables (90 kB and more) made anew on arrival."""
-        return BinSampler, self._made_with
-
-    def _table(self, lo: float, hi: float, tilt: Callable[[Array], Array] | None) -> Table:
+    def _table(self, lo: float, hi: float) -> Table:
         edges = np.linspace(lo, hi, 4001)
-        logs = self._log_outer(edges, None, tilt)
+        logs = self._log_outer(edges)
         inside = np.flatnonzero(logs > logs.max() - WINDOW)
         x = np.linspace(edges[max(inside[0] - 1, 0)], edges[min(inside[-1] + 1, len(edges) - 1)], CELLS + 1)
         left, width, low, high = [], [], [], []
         for side in (1.0,) if self.law.even else (1.0, -1.0):
-            f = self._log_outer(x, side, tilt)
+            f = self._log_outer(x, side)
             left.append(side * (x[:-1] if side > 0 else x[1:]))
             width.append(np.diff(x))
             low.append(f[:-1] if side > 0 else f[1:])
             high.append(f[1:] if side > 0 else f[:-1])
         return Table(np.concatenate(left), np.concatenate(width), np.concatenate(low), np.concatenate(high))
 
-    def _prior_radius_will_do(self, count: int) -> bool:
-        """Whether |w_perp| may come from its prior: the tilt's spread over it, summed over the neurons, is too small to matter."""
-        x = np.abs(self.table.draw(np.random.Generator(np.random.Philox(0)), 256)[0])
-        inner, gg = self.law.inner(np.sort(x), self.theta)
-        weight = np.exp(inner - inner.max(axis=1, keepdims=True))
-        weight /= weight.sum(axis=1, keepdims=True)
-        mean = np.sum(weight * gg, axis=1, keepdims=True)
-        return bool(count * self.theta**2 * float(np.mean(np.sum(weight * (gg - mean) ** 2, axis=1))) < 0.2)
-
-    def _log_outer(self, x: Array, side: float | None = None, tilt: Callable[[Array], Array] | None = None) -> Array:
+    def _log_outer(self, x: Array, side: float | None = None) -> Array:
         """Log of prior times exp(theta g^2) at x (folded if the law is even; one side, or both sides' larger, otherwise)."""
         law = self.law
         if side is None and not law.even:
-            return np.maximum(self._log_outer(x, 1.0, tilt), self._log_outer(x, -1.0, tilt))
+            return np.maximum(self._log_outer(x, 1.0), self._log_outer(x, -1.0))
         at = x if side is None else side * x
         out: Array = law.log_prior(at)
         if law.kind == "wr":
             inner, gg = law.inner(at, self.theta)
             return np.asarray(out + np.logaddexp.reduce(inner + self.theta * gg, axis=1))
         gg = law.g(at) ** 2
-        return np.asarray(out + (self.theta * gg if tilt is None else tilt(gg)))
+        return np.asarray(out + self.theta * gg)
 
-    def draw(self, random: np.random.Generator, n: int, exact: bool = False) -> tuple[Array, Array | None, Array, Array]:
+    def draw(self, random: np.random.Generator, n: int) -> tuple[Array, Array | None, Array, Array]:
         """(x, rho or None, g^2, log prior - log q): n draws with the log ratio of the prior's density to the one drawn from.
 
         Prior and q are densities of x (of (x, |w_perp|) for a two-dimensional overlap); ``even`` laws carry both signs of x in x > 0.
-        ``exact``: |w_perp| always from its tilted table, as the rejection step needs.
         """
         law = self.law
         x, log_q = self.table.draw(random, n)
         log_prior = law.log_prior(x) + (math.log(2.0) if law.even else 0.0)
-        if law.kind == "wr" and self.prior_radius and not exact:
-            rho = random.gamma(law.a, 1.0 / law.b, n)
-            return x, rho, np.asarray(law.model.unit_overlap(x, rho)) ** 2, log_prior - log_q
         if law.kind == "wr":
             r, log_r = self._draw_radius(x, random)
             return x, r * r, law._gg(x, r), log_prior + law._log_radial(r) - log_q - log_r
@@ -219,7 +154,7 @@ class BinSampler:
         reference = self._log_constant
         slack = SLACK if self.law.kind != "wr" else 0.05
         while got < n:
-            x, rho, gg, ratio = self.draw(random, int(1.1 * (n - got)) + 8, exact=True)
+            x, rho, gg, ratio = self.draw(random, int(1.1 * (n - got)) + 8)
             excess = ratio + self.theta * gg - reference
             if float(excess.max()) > slack:
                 raise ConvergenceError("tilt: the table of the tilted density is too coarse for exact draws")
@@ -235,7 +170,7 @@ class BinSampler:
     def _log_constant(self) -> float:
         """log of the table's normalising constant: log M_b(theta) up to the table's error."""
         if not hasattr(self, "_constant"):
-            _, _, gg, ratio = self.draw(np.random.Generator(np.random.Philox(0)), 4096, exact=True)
+            _, _, gg, ratio = self.draw(np.random.Generator(np.random.Philox(0)), 4096)
             self._constant = float(np.median(ratio + self.theta * gg))
         return self._constant
 
@@ -363,14 +298,10 @@ def check_draws(model: Any, size: Any) -> None:
 
 
 class SectorSamplers:
-    """Bin samplers of a sector law, made when first needed.
+    """Bin samplers of a sector law, made when first needed."""
 
-    With ``level``, a neuron that carries the event alone (the only specialised one) is drawn with Phi(-level/sqrt V) in place of its
-    exponential tilt, V with the mean of the others: closer to its law given the event; for importance weights only.
-    """
-
-    def __init__(self, law: SectorLaw, level: float | None = None) -> None:
-        self.law, self.level = law, level
+    def __init__(self, law: SectorLaw) -> None:
+        self.law = law
         self._made: dict[tuple[int, int], BinSampler] = {}
 
     def bins(self, index: int) -> list[tuple[int, BinSampler]]:
@@ -386,34 +317,9 @@ class SectorSamplers:
             if n == 0:
                 continue
             if (index, b) not in self._made:
-                alone = self.level is not None and n == 1 and (sector.k == 1 if b else model.width == 1) and model.neuron.kind != "wr"
-                tilt = self._alone(theta, counts[0] if b else 0) if alone else None
-                self._made[index, b] = BinSampler(model.neuron, theta, edges[b], edges[b + 1], end, n, tilt)
+                self._made[index, b] = BinSampler(model.neuron, theta, edges[b], edges[b + 1], end)
             out.append((n, self._made[index, b]))
         return out
-
-    def carrier(self, index: int) -> float:
-        """Where the neuron begins that carries the event alone in a sector without specialised neurons: the lower tenth of the law
-        prior(x) Phi(-level/sqrt V), V its own, in the typical bin.  inf where it would not be alone (half a neuron beyond, or more)."""
-        model, bins, sector = self.law.model, self.law.bins, self.law.sectors[index]
-        theta = model.variance_scale * sector.s**2
-        x, lw, gg = (a[: bins.start[1]] for a in (bins.nodes.x, bins.nodes.lw, bins.nodes.gg))
-        order = np.argsort(x, kind="stable")
-
-        def beyond(log_mass: Array) -> Array:
-            mass = np.exp(log_mass - log_mass.max())[order]
-            return np.asarray(np.cumsum(mass[::-1])[::-1] / mass.sum())
-
-        place = int(np.searchsorted(-beyond(lw + self._alone(theta, 0)(gg)), -0.9))
-        alone = place < len(x) and model.width * beyond(lw + theta * gg)[place] < 0.5
-        return float(x[order][place]) if alone else math.inf
-
-    def _alone(self, theta: float, others: int) -> Callable[[Array], Array]:
-        """log Phi(-level/sqrt V) as a function of one neuron's g^2, the ``others`` in the typical bin at their tilted mean."""
-        nodes, end = self.law.bins.nodes, self.law.bins.start[1]
-        rest = others * float(log_moment(theta, nodes.lw[:end], nodes.gg[:end], -1.0)[1]) if others else 0.0
-        kappa, level = self.law.model.variance_scale, float(self.level or 0.0)
-        return partial(log_reached, level, 2.0 * kappa, rest)
 
     def draw_weights(self, index: int, random: np.random.Generator) -> tuple[Array, Array]:
         """(w_1, rho) of all N neurons, tilted exactly, in random order."""

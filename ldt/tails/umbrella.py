@@ -87,7 +87,7 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
     movers = [Mover(network), *(mover for _, mover in pilot.route)]
     settle = math.ceil(SETTLING * sweeps)
     seen: list[list[Array]] = [[] for _ in levels]
-    exchanged = [0, 0]
+    swaps = [0, 0]
     tops: list[tuple[Array, Array]] = []
     start = states[-1].q.copy()
     for sweep in range(sweeps):
@@ -99,17 +99,17 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
             else:
                 mover.sweep(state, levels[k], random)
         for k in range(sweep % 2, len(levels) - 1, 2):
-            exchanged[0] += walkers
-            exchanged[1] += _exchange(network, levels, states, k, random)
+            swaps[0] += walkers
+            swaps[1] += exchanged(network, levels[k], levels[k + 1], states[k], states[k + 1], random)
         if sweep >= settle:
             for k, state in enumerate(states):
                 seen[k].append(state.q.copy())
             tops.append((states[-1].x.copy(), states[-1].q.copy()))
-    ladder_logs = _log_ratios(network, levels, [np.concatenate(q) for q in seen])
+    ladder_logs = log_ratios(network, levels, [np.concatenate(q) for q in seen])
     logp = ladder_logs[-1]
     tops = tops[:: max(1, len(tops) // 8)][-8:]
     x, q = np.concatenate([t[0] for t in tops]), np.concatenate([t[1] for t in tops])
-    tallies: dict[str, tuple[int, int]] = {"exchange": (exchanged[0], exchanged[1])}
+    tallies: dict[str, tuple[int, int]] = {"exchange": (swaps[0], swaps[1])}
     for mover in movers:
         for name, tally in mover.tally.items():
             a, b = tallies.get(name, (0, 0))
@@ -121,19 +121,18 @@ def ladder(r: int, *, network: Network, level: float, walkers: int, sweeps: int,
     return finished(logp, network, level, x, q, random, common)
 
 
-def _exchange(network: Network, levels: list[float], states: list[State], k: int, random: np.random.Generator) -> int:
-    """Offers every chain of level k to a chain of level k + 1; how many were swapped."""
-    low, high = states[k], states[k + 1]
+def exchanged(network: Network, below: float, above: float, low: State, high: State, random: np.random.Generator) -> int:
+    """Offers every chain at the level ``below`` to one at the level ``above``; how many were swapped."""
     other = random.permutation(len(low.q))
     with np.errstate(invalid="ignore"):
-        gain = network.log_given(levels[k], high.q[other]) + network.log_given(levels[k + 1], low.q)
-        gain = gain - network.log_given(levels[k], low.q) - network.log_given(levels[k + 1], high.q[other])
+        gain = network.log_given(below, high.q[other]) + network.log_given(above, low.q)
+        gain = gain - network.log_given(below, low.q) - network.log_given(above, high.q[other])
     taken = np.flatnonzero(np.log1p(-random.random(len(gain))) < gain)
     low.exchange(high, taken, other[taken])
     return len(taken)
 
 
-def _log_ratios(network: Network, levels: list[float], seen: list[Array]) -> tuple[float, ...]:
+def log_ratios(network: Network, levels: list[float], seen: list[Array]) -> tuple[float, ...]:
     """log P(A >= each level) from all chains' summaries, by MBAR."""
     thin = max(1, -(-sum(len(q) for q in seen) // MAX_SAMPLES))
     kept = [q[::thin] for q in seen]

@@ -149,8 +149,7 @@ def test_seed_repeats_and_cost_is_said_first() -> None:
 
 
 def test_sampling_too_wide_a_network_is_refused_in_one_line() -> None:
-    for method in ("importance", "montecarlo"):
-        refused(run("tail", "--width", "1e12", "--dim", "10", "--level", "1", "--method", method), "1e+12")
+    refused(run("tail", "--width", "1e12", "--dim", "10", "--level", "1", "--method", "montecarlo"), "1e+12")
 
 
 # -- what people read --------------------------------------------------------------------------------------------------------

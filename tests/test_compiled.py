@@ -7,8 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +176,60 @@ def test_only_old_directories_of_its_own_are_removed(tmp_path: Path) -> None:
     assert [p for p in made if p.exists()] == [*made[: module.KEEP], *made[-2:]]
     assert (made[-1] / "notes.txt").read_text() == "not ours"
     assert foreign.is_dir()
+
+
+def wheel(folder: Path, version: str, factor: int) -> Path:
+    """A wheel of the package in which a loop's callee multiplies by ``factor``: what ``pip wheel`` makes, without a network."""
+    root = Path(ldt.__file__).parents[1]
+    files = {str(path.relative_to(root)): path.read_text() for path in (root / "ldt").rglob("*.py")}
+    files["ldt/__init__.py"] = files["ldt/__init__.py"].replace(ldt.__version__, version)
+    files["ldt/numerics/probe_constants.py"] = "SHIFT = 0.0\n"
+    files["ldt/numerics/probe_callee.py"], files["ldt/numerics/probe_caller.py"] = CALLEE.format(factor=factor), CALLER
+    info = f"ldt-{version}.dist-info"
+    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: ldt\nVersion: {version}\n"
+    files[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+    path = folder / f"ldt-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), text)  # one date: only the contents tell them apart
+    return path
+
+
+def test_two_versions_installed_one_after_the_other(tmp_path: Path) -> None:
+    """Neither runs the other's machine code, the first finds its own again, and a sweep does not use the other's records."""
+    pytest.importorskip("pip")
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    site = Path(subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip())
+    (site / "parents.pth").write_text(sysconfig.get_path("purelib") + "\n")  # numba and its kin, after this venv's own packages
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "LDT_", "PYTHON"))}
+    env |= {"LDT_CACHE_DIR": str(tmp_path / "cache")}
+    (tmp_path / "model.toml").write_text(
+        "kind = 'alignment'\nwidth = 5\ndim = 5\nreadout_variance = 1.0\nweight_variance = 1.0\nc = 'talk'\ntarget = 3\n"
+        "activation = 'erf'\noverlap = 'concentrated'\n"
+    )
+    sweep = "kind = 'sweep'\nseed = 1\nlevels = [1.0]\nmodels = [{ file = 'model.toml' }]\nmethods = [{ method = 'exact' }]\n"
+    (tmp_path / "sweep.toml").write_text(sweep)
+    code = "import json, sys, ldt\nfrom ldt.numerics.probe_caller import caller\n"
+    code += "found = ldt.sweep('sweep.toml', 'records.jsonl')\n"
+    code += "print(json.dumps([ldt.__version__, ldt.__file__, caller(10.0), sum(caller.stats.cache_hits.values()), found.computed,"
+    code += " [r.logp for r in found.records], list(found.notes)]))"
+    wheels = {version: wheel(tmp_path, version, factor) for version, factor in (("0.0.8", 2), ("0.0.9", 3))}
+
+    def installed(version: str) -> list[Any]:
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheels[version])]
+        subprocess.run(pip, check=True, env=env, capture_output=True, timeout=100)
+        done = subprocess.run([python, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        found: list[Any] = json.loads(done.stdout)
+        assert found[0] == version and found[1].startswith(str(site))
+        return found[2:]
+
+    old, new, back = installed("0.0.8"), installed("0.0.9"), installed("0.0.8")
+    assert old[:3] == [21.0, 0, 1] and old[4] == []
+    assert new[:3] == [31.0, 0, 1] and "1 records of another version (ldt 0.0.8) are kept but not used" in new[4][0]
+    assert back[:2] == [21.0, 1] and old[3] == new[3] == back[3]
 
 
 @pytest.mark.nojit

@@ -329,6 +329,8 @@ def test_montecarlo_where_every_sample_is_in_the_event() -> None:
     """1000 of 1000 samples at or above the mirror image of a level that none reached: the interval is that of 1000 hits."""
     result = ldt.tail(ldt.AlignmentSum(50, 50), -1.0, method="montecarlo", samples=1000, rng=1)
     assert result.status == "ok" and result.logp == 0.0 and result.detail.hits == 1000
+    assert 1.96 * result.error == pytest.approx(-result.interval[0]) == pytest.approx(-math.log(0.05) / 1000)
+    assert "only log P > -0.002996" in result.advice
     assert result.detail.exact_interval[0] == pytest.approx(math.log(0.025) / 1000, rel=1e-9) and result.detail.exact_interval[1] == 0.0
     assert result.detail.interval[0] == pytest.approx(math.log(0.05) / 1000, rel=1e-9) and result.detail.interval[1] == 0.0
     assert result.error >= -result.detail.interval[0] / 2.0

@@ -151,5 +151,6 @@ EVENTS: list[Event] = [
     Event("gammas", (100, 2, 3), 800.0), Event("gammas", (100, 2, 3), 1500.0),
 ]  # fmt: skip
 
-Answer = tuple[float, float, int]  # log P, its reported error in nats (nan: none), calls of the limit state or nodes (0: unknown)
+#: log P (as text where a double would hide digits), its reported error in nats (nan: none), calls of the limit state or nodes (0: unknown).
+Answer = tuple[float | str, float, int]
 Row = Callable[[Event, int], Answer]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from events import Answer, Event
+from mpmath import mp, mpc, mpf, nstr
 from scipy import stats
 from scipy.special import log_ndtr, ndtr
 
@@ -117,23 +118,21 @@ def flint_quadrature(event: Event, seed: int) -> Answer:
         import naive
 
         value, radius = naive.flint_tail(*event.sizes, event.level, full=event.kind == "full", digits=15)
-        return float(value), float(radius), 0
+        return nstr(value, 30), float(radius), 0
     from flint import arb
 
     ball = arb(event.truth())
-    return float(ball), float(ball.rad()), 0
+    return ball.mid().str(30, radius=False), float(ball.rad()), 0
 
 
 def mpmath_quadrature(event: Event, seed: int) -> Answer:
     """mpmath.quad to 20 digits: Bromwich's integral on a broken line; cubes: Gil-Pelaez; gammas: its incomplete gamma function."""
-    from mpmath import mp, mpc, mpf
-
     mp.dps = 20
     x = mpf(event.level)
     calls = 0
     if event.kind == "gammas":
         n, shape, scale = event.sizes
-        return float(mp.log(mp.gammainc(n * shape, x / scale, regularized=True))), math.nan, 1
+        return nstr(mp.log(mp.gammainc(n * shape, x / scale, regularized=True)), 30), math.nan, 1
     if event.kind == "cubes":
         n = event.sizes[0]
 
@@ -148,7 +147,7 @@ def mpmath_quadrature(event: Event, seed: int) -> Answer:
 
         mp.dps = 30
         p = mpf(1) / 2 - mp.quad(gil_pelaez, mp.linspace(0, 40, 81)) / mp.pi
-        return float(mp.log(p)), math.nan, calls
+        return nstr(mp.log(p), 30), math.nan, calls
     if event.kind == "chisquares":
         weights, dof = event.sizes
         s0, corner = mpf(1) / max(weights) / 2 * mpf("0.8"), mpf(1) / max(weights)
@@ -182,7 +181,7 @@ def mpmath_quadrature(event: Event, seed: int) -> Answer:
     turn, ray = mpc(s0, corner), 50 / x
     pieces = [mpc(s0), mpc(s0, corner / 4), mpc(s0, corner / 2), turn, turn + ray * mpc(1, 1) / 4, turn + ray * mpc(1, 1)]
     p = mp.quad(integrand, pieces).imag / mp.pi
-    return float(mp.log(p) + shift), math.nan, calls
+    return nstr(mp.log(p) + shift, 30), math.nan, calls
 
 
 def _saddle(n: int, d: int, level: float) -> float:

@@ -1,14 +1,12 @@
-r"""erf for averages over many points, three times as fast as libm's: fifth-order Taylor steps from a table on [0, 6] of spacing 1/32,
+r"""erf for averages over many points, in loops that vectorise: ten times as fast as libm's.
 
-    erf(x_k + t) = erf(x_k) + sum_(n=1..5) t^n erf^(n)(x_k)/n!,   erf^(n)(x) = (2/sqrt pi) (-1)^(n-1) H_(n-1)(x) e^(-x^2),  |t| <= 1/64.
+    erf(x) = x p(y)/q(y),   y = 2 x^2/5.9^2 - 1,   |x| <= 5.9,
 
-Absolute error below 1.4e-12 (the next term, |erf^(6)| <= 66 over 6! 64^6); 1 beyond 6.  Not for tails.
+a rational function of degree 8 over 8 fitted to least absolute error (weighted linear least squares, the weights raised where the error is
+largest: Lawson 1961): 1.8e-11 absolute, and +-1 to that beyond 5.9; 1.2e-10 relative to erf for small x.  Not for tails.
 """
 
 from __future__ import annotations
-
-import math
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,57 +14,35 @@ from numpy.typing import NDArray
 from ldt.numerics.compiled import compiled
 
 Array = NDArray[np.float64]
-PER_UNIT = 32
-LAST = 6.0
-
-
-@lru_cache(maxsize=1)
-def erf_table() -> Array:
-    """Taylor coefficients of erf, orders 0 to 5, at 0, 1/32, ..., 6: shape (193, 6).
-
-    >>> erf_table().shape
-    (193, 6)
-    """
-    from scipy.special import erf
-
-    x = np.arange(int(LAST * PER_UNIT) + 1) / PER_UNIT
-    columns = [erf(x)]
-    for n in range(1, 6):
-        hermite = np.polynomial.hermite.hermval(x, [0.0] * (n - 1) + [1.0])
-        columns.append(2.0 / math.sqrt(math.pi) * (-1.0) ** (n - 1) * hermite * np.exp(-x * x) / math.factorial(n))
-    table = np.ascontiguousarray(np.stack(columns, axis=1))
-    table.setflags(write=False)
-    return table
+LAST = 5.9
+SCALE = 2.0 / LAST**2
 
 
 @compiled
-def erf_all(x: Array, table: Array) -> Array:
-    """erf of every entry of x (rows, points)."""
-    out = np.empty_like(x)
-    for a in range(x.shape[0]):
-        for t in range(x.shape[1]):
-            size = min(abs(x[a, t]), 6.0)
-            k = int(size * 32.0 + 0.5)
-            d = size - k * 0.03125
-            c = table[k]
-            out[a, t] = math.copysign(c[0] + d * (c[1] + d * (c[2] + d * (c[3] + d * (c[4] + d * c[5])))), x[a, t])
-    return out
+def fast_erf(x: float) -> float:
+    """erf(x); written without branch, and with NumPy's division, which asks no questions, so that loops over it vectorise."""
+    t = LAST if x > LAST else x
+    t = -LAST if t < -LAST else t
+    y = t * t * SCALE - 1.0
+    p = 0.00032432766245642464
+    p = p * y + 0.016405400325808343
+    p = p * y + 0.15787082818125525
+    p = p * y + 0.6777585339789237
+    p = p * y + 1.6340030610585181
+    p = p * y + 2.3910897276126613
+    p = p * y + 2.132933740538685
+    p = p * y + 1.0784628467158883
+    p = p * y + 0.23969721309186248
+    q = 0.013405195295352933
+    q = q * y + 0.24783428699981236
+    q = q * y + 1.5986959324270842
+    q = q * y + 5.396837014137948
+    q = q * y + 10.934515325494802
+    q = q * y + 13.924773951213579
+    q = q * y + 11.02308633541569
+    q = q * y + 4.99927146534722
+    q = q * y + 1.0
+    return float(np.divide(t * p, q))
 
 
-@compiled
-def erf_sums(x: Array, weights: Array, table: Array) -> Array:
-    """sum_t weights_t erf(x_at), shape (rows, points) -> (rows,)."""
-    out = np.empty(x.shape[0])
-    for a in range(x.shape[0]):
-        total = 0.0
-        for t in range(x.shape[1]):
-            size = min(abs(x[a, t]), 6.0)
-            k = int(size * 32.0 + 0.5)
-            d = size - k * 0.03125
-            c = table[k]
-            total += weights[t] * math.copysign(c[0] + d * (c[1] + d * (c[2] + d * (c[3] + d * (c[4] + d * c[5])))), x[a, t])
-        out[a] = total
-    return out
-
-
-__all__ = ["erf_all", "erf_sums", "erf_table"]
+__all__ = ["fast_erf"]

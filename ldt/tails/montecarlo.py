@@ -191,7 +191,11 @@ def midp_interval(hits: int, n: int, miss: float = 0.05) -> tuple[float, float]:
 
 
 def proportion(hits: int, n: int) -> dict[str, Any]:
-    """TailResult fields of a probability from ``hits`` in n samples."""
+    """TailResult fields of a probability from ``hits`` in n samples.
+
+    Where every sample hits, log P = 0 is the edge of what is known, log P > log(0.05)/n with 95 % confidence; the error is such that
+    1.96 of it reach there (a true log P beyond that leaves no sample out in less than 5 % of runs).
+    """
     from scipy.special import betaincinv
 
     low, high = midp_interval(hits, n)
@@ -208,6 +212,8 @@ def proportion(hits: int, n: int) -> dict[str, Any]:
     # One standard error of log P; at a proportion of 1 the interval's lower end stands in.
     error = math.sqrt((1.0 - hits / n) / hits) if hits < n else -math.log(low) / 1.96
     found = {"logp": logp, "error": error, "detail": detail}
+    if hits == n:
+        found["advice"] = f"every sample reached the level, so that only log P > {interval[0]:.4g} is known (95 %)"
     if hits < 20:
         found |= {"status": "warning", "advice": f"{hits} hits only: read the interval, not the standard error, or draw more"}
     return found

@@ -86,7 +86,7 @@ def _one(model: Any, x: float, density: bool, upper: bool, span: float) -> Value
     value, following, parts, _ = expansion(turned * s, cumulants, turned * excess, density, span)
     ripple = _ripple(model, s, span) if span or model.discrete else 0.0
     size = max(following, parts)
-    rounding = 2.0**-50 * (1.0 + abs(k[0]) + abs(s * excess))
+    rounding = 2.0**-50 * (1.0 + abs(k[0]) + abs(s * excess)) + (abs(excess) / math.sqrt(k[2]) if at_mean else 0.0)
     return Value(value, SAFETY * size + ripple + rounding, SumSaddleDetail(s, size, ripple, span or None))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ldt.errors import ModelError
 from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer, field_positive
-from ldt.models.networks.erf_layers import change_outputs, changed_overlaps, erf_outputs, middle_overlaps, overlaps, preactivations
+from ldt.models.networks.erf_layers import change_outputs, changed_overlaps, erf_of, erf_outputs, middle_overlaps, overlaps, preactivations
 from ldt.models.networks.points import FINER, field_points, hermite_rule, norm_factor, normal_columns
 
 CONVENTIONS = ("raw", "ratio", "orthonormal")
@@ -111,15 +111,15 @@ class ThreeLayerNetwork(ReadoutNetwork):
     def slope(self, x: Array) -> tuple[Array, Array]:
         """(V, dV/dx) for every row of hidden parameters, by the chain rule through the points."""
         points, weights = hermite_rule(self.dim, self.points, self.target, self.scramble)
-        n1, n2, d, table = self.width1, self.width2, self.dim, erf_table()
+        n1, n2, d = self.width1, self.width2, self.dim
         steep = 2.0 / math.sqrt(math.pi)
         v, out = np.empty(len(x)), np.empty_like(x)
         for c, z in enumerate(x):
             w, m = z[: n1 * d].reshape(n1, d) / math.sqrt(d), z[n1 * d :].reshape(n2, n1) / math.sqrt(n1)
             below = w @ points.T
-            phi = erf_all(below, table)
+            phi = erf_of(below)
             inner = m @ phi
-            h = self._scale * (erf_all(inner, table) @ weights)
+            h = self._scale * (erf_of(inner) @ weights)
             v[c] = h @ h
             back = np.exp(-inner * inner)
             back *= (2.0 * steep * self._scale * h)[:, None] * weights

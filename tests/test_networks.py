@@ -22,6 +22,7 @@ from ldt.models.networks import (
     TwoLayerNetwork,
 )
 from ldt.models.networks.points import hermite_rule
+from ldt.models.networks.softmax_keys import ROOM, hard_averages, interpolate, key_averages, key_table
 from ldt.patterns.reading import read_patterns
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +71,41 @@ def test_attention_at_leading_order() -> None:
     first = k * k / length**2 * np.array([0, a[0, 2], a[0, 1], 0, 0])
     first -= k / length**2 * np.array([a[1, 2] + a[2, 1], a[2, 0], a[1, 0], 0, 0])
     assert np.allclose(h, first, atol=2e-6 * np.sqrt(d))
+
+
+@pytest.mark.parametrize("length", [2, 3, 32])
+def test_softmax_averages(length: int) -> None:
+    """The ten averages over the keys, written out on plain random keys; and what interpolation between them adds."""
+    rng = np.random.default_rng(5)
+    for b, a in ((0.4, 0.5), (1.0, -2.0), (3.0, 1.5), (9.0, 2.0)):
+
+        def sample(b: float = b, a: float = a) -> np.ndarray:
+            t = rng.standard_normal((20_000, length - 1))
+            logits = np.concatenate([np.full((len(t), 1), b * a), b * t], axis=1)
+            p = np.exp(logits - logits.max(axis=1, keepdims=True))
+            p /= p.sum(axis=1, keepdims=True)
+            own, r = p[:, 0], p[:, 1:]
+            e, z = t * t - 1, t**3 - 3 * t
+            other = ~np.eye(length - 1, dtype=bool)
+            pairs = lambda f, g: np.einsum("ni,nj,ij->n", f, g, other)  # noqa: E731
+            tte = sum(
+                r[:, i] * t[:, i] * (pairs(t * (np.arange(length - 1) != i), e * (np.arange(length - 1) != i))) for i in range(length - 1)
+            )
+            return np.stack([
+                own * t.sum(1), own * e.sum(1), own * pairs(t, e), r.sum(1), (r * t).sum(1), (r * e).sum(1) + pairs(r * t, t),
+                pairs(r * t, t), (r * z).sum(1) + pairs(r * t, e), pairs(r, e), pairs(r * e, e) + pairs(r * z, t) + tte,
+            ], axis=1)  # fmt: skip
+
+        mean, error = simulate(sample, 3)
+        exact = key_averages(b, np.array([a]), length)[0]
+        assert np.all(np.abs(exact - mean) < 5.0 * error + 1e-9), (b, a, (exact - mean) / error)
+        found = np.empty((1, ROOM))
+        interpolate(key_table(length, 7), np.array([a]), np.array([b]), found)
+        assert np.allclose(found[0, :10], exact, rtol=0, atol=2e-5)
+    # Where the largest takes all, the limit of large slopes, which it nears like 1/b^2.
+    a = np.linspace(-3.0, 3.0, 7)
+    far, farther, hard = key_averages(100.0, a, length), key_averages(200.0, a, length), hard_averages(a, length)
+    assert np.allclose(farther + (farther - far) / 3.0, hard, rtol=0, atol=3e-5)
 
 
 def test_three_layer_features() -> None:
@@ -158,7 +194,7 @@ def test_files() -> None:
         (("heads = 1", ""), "missing field 'heads'"),
         (("heads = 1", "head = 1"), "unknown field 'head'; did you mean 'heads'"),
         (("heads = 1", "heads = 0"), "heads: must be an integer"),
-        (("points = 1024", "points = 1000"), "points: must be a power of 2"),
+        (("points = 512", "points = 500"), "points: must be a power of 2"),
     ],
 )
 def test_bad_files(change: tuple[str, str], words: str, tmp_path: Path) -> None:
@@ -231,3 +267,24 @@ def test_a_stretched_layer_is_not_specialised(size: int) -> None:
 def test_bad_arguments(make: object, words: str) -> None:
     with pytest.raises(ldt.ModelError, match=f"^{words}"):
         make()  # type: ignore[operator]
+
+
+def test_own_readout_network_sets_its_size() -> None:
+    class Product(ldt.ReadoutNetwork):
+        readouts = 1
+
+        def __init__(self, hidden: int) -> None:
+            self.hidden = hidden
+
+        def features(self, x: np.ndarray) -> np.ndarray:
+            return x.prod(axis=1, keepdims=True)
+
+    network = Product(2)
+    assert (network.hidden, network.dimension) == (2, 3)
+    found = ldt.tail(network, 1.0, method="splitting", rng=1, particles=50, moves=1, replicates=2)
+    assert np.isfinite(found.logp)
+    with pytest.raises(ldt.ModelError, match="hidden: must be an integer from 1"):
+        Product(0)
+    del network.__dict__["hidden"]
+    with pytest.raises(ldt.ModelError, match="hidden: a readout network needs hidden"):
+        _ = network.dimension

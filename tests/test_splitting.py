@@ -17,7 +17,7 @@ from scipy.special import log_ndtr
 
 import ldt
 from ldt.cli.main import commands
-from ldt.models.networks import AttentionNetwork, ConvolutionalNetwork, FunctionNetwork, ThreeLayerNetwork, TwoLayerNetwork
+from ldt.models.networks import AttentionNetwork, ConvolutionalNetwork, FunctionNetwork, ParityNetwork, ThreeLayerNetwork, TwoLayerNetwork
 from ldt.tails.mixture import fit
 from ldt.tails.moves import Mover
 from ldt.tails.replicates import combined, division
@@ -143,6 +143,7 @@ SHIPPED = {
     "linear CNN": (ConvolutionalNetwork(4, 3, 3, activation="linear", target=1), 2.0),
     "three layers": (ThreeLayerNetwork(3, 3, 3, points=64), 0.03),
     "attention": (AttentionNetwork(3, 1, 4, points=64), 0.3),
+    "parity": (ParityNetwork(3, 4), 1.0),
 }
 
 

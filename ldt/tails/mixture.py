@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ldt.numerics.compiled import compiled
+
 Array = NDArray[np.float64]
 
 MAX_ROWS = 12_000
@@ -40,11 +42,7 @@ class Mixture:
 
     def log_component(self, z: Array) -> Array:
         """log of the specialised component over the prior, at the rows of z."""
-        y, m = z @ self.inverse.T, self.inverse @ self.mean
-        cross = y @ m
-        square = np.einsum("nd,nd->n", y, y) + m @ m
-        folded = np.abs(cross) + np.log1p(np.exp(-2.0 * np.abs(cross))) - math.log(2.0)
-        return np.asarray(0.5 * np.einsum("nd,nd->n", z, z) - 0.5 * square + folded - self._log_det)
+        return log_components(np.ascontiguousarray(z), self.inverse, self.inverse @ self.mean, self._log_det)
 
     def specialised(self, z: Array) -> Any:
         """Whether each row is more likely specialised than not."""
@@ -52,7 +50,7 @@ class Mixture:
         # |y|^2 >= |z|^2/lambda_max(S) bounds the component at the cost of two products, and excludes nearly all ordinary units.
         stretch = 1.0 - 1.0 / self.largest
         m = self.inverse @ self.mean
-        bound = np.abs(z @ (self.inverse.T @ m)) - 0.5 * float(m @ m) - self._log_det
+        bound = np.abs(np.einsum("nd,d->n", z, self.inverse.T @ m)) - 0.5 * float(m @ m) - self._log_det
         bound += 0.5 * stretch * np.einsum("nd,nd->n", z, z)
         found = bound > odds - 1e-9
         found[found] = self.log_component(z[found]) > odds
@@ -61,7 +59,35 @@ class Mixture:
     def draw_specialised(self, n: int, random: np.random.Generator) -> Array:
         """n draws from the specialised component."""
         sign = np.where(random.random(n) < 0.5, -1.0, 1.0)
-        return np.asarray(random.standard_normal((n, self.mean.size)) @ self.root.T + sign[:, None] * self.mean)
+        return lower_products(self.root, random.standard_normal((n, self.mean.size))) + sign[:, None] * self.mean
+
+
+@compiled
+def lower_products(lower: Array, x: Array) -> Array:
+    """L x for lower-triangular L and every row of x.  (BLAS would start threads for so little, which workers then fight over.)"""
+    out = np.empty_like(x)
+    for a in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            total = 0.0
+            for j in range(i + 1):
+                total += lower[i, j] * x[a, j]
+            out[a, i] = total
+    return out
+
+
+@compiled
+def log_components(z: Array, inverse: Array, centre: Array, log_det: float) -> Array:
+    """log of the component with L^(-1) = ``inverse``, L^(-1) m = ``centre`` over the prior, at the rows of z."""
+    found = np.empty(z.shape[0])
+    y = lower_products(inverse, z)
+    for a in range(z.shape[0]):
+        cross, square = 0.0, 0.0
+        for i in range(z.shape[1]):
+            cross += y[a, i] * centre[i]
+            square += z[a, i] * z[a, i] - y[a, i] * y[a, i] - centre[i] * centre[i]
+        cross = abs(cross)
+        found[a] = 0.5 * square + cross + math.log1p(math.exp(-2.0 * cross)) - math.log(2.0) - log_det
+    return found
 
 
 def fit(units: Array, before: Mixture | None) -> Mixture | None:

@@ -173,10 +173,10 @@ class Mover:
             wanted[down, last] = False
             if pair == "split":
                 block[down, 0] = here.draw_specialised(int(down.sum()), random)
-        new = self.network.log_given(level, state.unit(layer, rows, j, block))
-        ratio = new - u[rows]
+        # What log P(A >= level | q) must exceed after the move; where it cannot, or a unit is of the wrong sort, the network is not asked.
+        least = u[rows]
         if pair == "refresh":
-            ratio += here.log_component(old[:, 0]) - here.log_component(block[:, 0])
+            least += here.log_component(block[:, 0]) - here.log_component(old[:, 0])
         else:
             low, high = np.where(rise[:, None, None], old, block), np.where(rise[:, None, None], block, old)
             fewer = n - (~rise)
@@ -184,12 +184,20 @@ class Mover:
             climb -= sum(there.log_component(high[:, i]) for i in range(last + 1))
             if pair == "split":
                 climb += here.log_component(low[:, 0])
-            ratio += np.where(rise, climb, -climb)
+            least -= np.where(rise, climb, -climb)
+        least += np.log1p(-random.random(len(rows)))
         now = here.specialised(block.reshape(-1, layer.size)).reshape(j.shape)
-        taken = _accept(ratio, random) & np.all(now == wanted, axis=1)
-        state.accept(layer, rows, j, block, taken)
-        u[rows[taken]] = new[taken]
-        special[rows[taken, None], j[taken]] = now[taken]
+        most = float(self.network.log_given(level, np.array([np.inf]))[0])
+        asked = np.flatnonzero(np.all(now == wanted, axis=1) & (least < most))
+        taken = np.zeros(len(rows), dtype=bool)
+        if len(asked):
+            rows_asked, j_asked, block_asked = rows[asked], j[asked], block[asked]
+            new = self.network.log_given(level, state.unit(layer, rows_asked, j_asked, block_asked))
+            yes = new > least[asked]
+            state.accept(layer, rows_asked, j_asked, block_asked, yes)
+            taken[asked] = yes
+            u[rows[taken]] = new[yes]
+            special[rows[taken, None], j[taken]] = now[taken]
         names = {"refresh": ("refresh", ""), "birth": ("birth", "death"), "split": ("split", "merge")}[pair]
         self._tell(f"{layer.name}, {names[0]}", taken[rise])
         if names[1]:

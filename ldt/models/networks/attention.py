@@ -7,14 +7,14 @@ r"""Softmax attention as in Rubin, Davidovich, Ringel, arXiv 2512.04165 (theory 
 u_h = (L - 1)^(-1/2) E[v Y], v = sum_b p_b x^b the output of token 1 (the tokens are exchangeable), Y = sum_(a != b) x_1^a x_2^b x_3^b.
 
 The average over the data.  Given token 1 = q, the logits of the others are k . x^b, k = A' q, and involve x^b along k only: t_b =
-x^b . k/|k|. The average over the rest of x^b is taken in closed form: with K = k/|k|, Hermite polynomials He_1..3(t) = t, e, z and
-M = (0, K_3, K_2, 0..),
+x^b . K, K = k/|k|; its own logit is |k| a, a = q . K.  The average over the rest of x^b is taken in closed form: with t, e, z = He_1..3(t)
+and M = (0, K_3, K_2, 0..),
 
     E[x^b_1] = K_1 t,  E[x^b_2 x^b_3] = K_2 K_3 e,  E[x^b_i x^b_1] = d_i1 + K_i K_1 e,  E[x^b_i x^b_2 x^b_3] = K_i K_2 K_3 z + M_i t,
 
-which leaves d + L - 1 dimensions, for scrambled Sobol points.  Control variate: p_b less its expansion to first order in A, g (1 +
-l_b - mean l)/L, whose average is known exactly: the zeroth order gives 0, the first (the leading order of theory section 5, and
-its 1/L corrections)
+and that over the t_b comes from a table in (a, |k|) (ldt.models.networks.softmax_keys), which leaves q: d dimensions, for scrambled Sobol
+points.  Control variate: the softmax to first order in A, g (1 + l_b - mean l)/L, whose average is known exactly: the zeroth order gives
+0, the first (the leading order of theory section 5, and its 1/L corrections)
 
     E[v Y]_1 = (L-1)^2/L^2 (A_12 e_3 + A_13 e_2) - (L-1)/L^2 [(A_23 + A_32) e_1 + A_31 e_2 + A_21 e_3],
 
@@ -32,8 +32,11 @@ import numpy as np
 
 from ldt.models.networks.additive import AdditiveNetwork
 from ldt.models.networks.base import Array, Layer, field_integer, field_positive
-from ldt.models.networks.points import FINER, field_points, normal_points
+from ldt.models.networks.points import FINER, field_points, normal_columns
+from ldt.models.networks.softmax_keys import ROOM, interpolate, key_table
 from ldt.numerics.compiled import compiled
+
+BATCH = 64  # points at a time, the least number of points
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class AttentionNetwork(AdditiveNetwork):
     -----
     f = L^(-1/2) sum_h sum_ab softmax_b(x^a' A_h x^b) w_h . x^b; the talk places the indices elsewhere.
     The average over the data is over points; results say what that adds to their error (nats).
-    Cost: of one network, H heads times ``points`` softmaxes over L tokens.
+    Cost: of one network, H (d^2 + 200) multiplications at each of the points; once, half a second for the table of L.
     Source: [P]; docs/networks.md, section "Shipped".
 
     Examples
@@ -73,7 +76,7 @@ class AttentionNetwork(AdditiveNetwork):
     heads: int
     length: int
     c: float = 1.0
-    points: int = 1024
+    points: int = 512
     scramble: int = field(default=0, repr=False)
     label: str = field(default="", compare=False)
 
@@ -103,10 +106,11 @@ class AttentionNetwork(AdditiveNetwork):
         return self.c
 
     def unit_features(self, block: Array) -> Array:
-        points = normal_points(self.dim + self.length - 1, self.points, self.scramble)
+        points = normal_columns(self.dim, self.points, self.scramble)
+        table = key_table(self.length, math.ceil(math.sqrt(self.dim)) + 5)
         a = np.ascontiguousarray(block) / self.dim
         scale = self.c / math.sqrt((self.length - 1) * self.dim * self.heads)
-        return scale * head_overlaps(a.reshape(-1, self.dim, self.dim), points, self.length)
+        return scale * head_overlaps(a.reshape(-1, self.dim, self.dim), points, table, self.length)
 
     def refined(self, seed: int) -> AttentionNetwork:
         """The same network on ``FINER`` times the points, scrambled anew."""
@@ -124,88 +128,67 @@ class AttentionNetwork(AdditiveNetwork):
 
 
 @compiled
-def head_overlaps(matrices: Array, points: Array, length: int) -> Array:
-    """E[v Y] for every matrix A (n, d, d) over ``points`` (m, d + L - 1): shape (n, d).  See the head of this file."""
-    n, d = matrices.shape[0], matrices.shape[1]
-    keys = length - 1
+def head_overlaps(matrices: Array, points: Array, table: Array, length: int) -> Array:
+    """E[v Y] for every matrix A (n, d, d) over ``points`` (d, m), m a multiple of BATCH: shape (n, d).  See the head of this file."""
+    n, d, m = matrices.shape[0], matrices.shape[1], points.shape[1]
+    keys = float(length - 1)
+    ratio = keys / length
     out = np.zeros((n, d))
-    k = np.empty(d)
-    r = np.empty(keys)
+    k = np.empty((d, BATCH))
+    own, beta, inverse = np.empty(BATCH), np.empty(BATCH), np.empty(BATCH)
+    f = np.empty((BATCH, ROOM))
+    along_q, along_k = np.empty(BATCH), np.empty(BATCH)
     for index in range(n):
-        a = matrices[index]
+        a, total = matrices[index], out[index]
         norm = 0.0
         for i in range(d):
             for j in range(d):
                 norm += a[i, j] * a[i, j]
         first = 1.0 / (1.0 + (norm / (2.0 * math.log(length))) ** 2)
-        total = out[index]
-        for s in range(points.shape[0]):
-            q = points[s, :d]
-            t = points[s, d:]
-            own = 0.0
-            square = 0.0
+        for start in range(0, m, BATCH):
+            q = points[:, start : start + BATCH]
+            own[:] = 0.0
+            beta[:] = 0.0
             for j in range(d):
-                k[j] = 0.0
+                kj, qj = k[j], q[j]
+                kj[:] = 0.0
                 for i in range(d):
-                    k[j] += q[i] * a[i, j]
-                own += k[j] * q[j]
-                square += k[j] * k[j]
-            beta = math.sqrt(square)
-            for j in range(d):
-                k[j] = k[j] / beta if beta > 0.0 else 0.0
-            top = own
-            mean = own
-            for b in range(keys):
-                top = max(top, beta * t[b])
-                mean += beta * t[b]
-            mean /= length
-            z = math.exp(own - top)
-            for b in range(keys):
-                r[b] = math.exp(beta * t[b] - top)
-                z += r[b]
-            # The softmax less its first-order expansion; for the token itself, then the keys.
-            self_weight = math.exp(own - top) / z - (1.0 + first * (own - mean)) / length
-            s1 = 0.0
-            s2 = 0.0
-            s3 = 0.0
-            for b in range(keys):
-                r[b] = r[b] / z - (1.0 + first * (beta * t[b] - mean)) / length
-                e = t[b] * t[b] - 1.0
-                s1 += t[b]
-                s2 += e
-                s3 += t[b] * e
-            w1 = 0.0  # sum r
-            wt = 0.0  # sum r t
-            we = 0.0  # sum r e
-            wz = 0.0  # sum r He_3
-            cross = 0.0  # sum r times the pairs of three different tokens, and of two, that go with K_i K_1 K_2 K_3
-            wte = 0.0  # sum r t e
-            for b in range(keys):
-                x = t[b]
-                e = x * x - 1.0
-                h3 = x * x * x - 3.0 * x
-                w1 += r[b]
-                wt += r[b] * x
-                we += r[b] * e
-                wz += r[b] * h3
-                wte += r[b] * x * e
-                cross += r[b] * (e * (s2 - e) + h3 * (s1 - x) + x * ((s1 - x) * (s2 - e) - (s3 - x * e)))
-            k1 = k[0]
-            k23 = k[1] * k[2]
-            q1 = q[0]
-            q23 = q[1] * q[2]
-            pairs = wt * s1 - we - w1  # sum_b r_b t_b (S1 - t_b)
-            ownpart = self_weight * (q1 * k23 * s2 + q23 * k1 * s1 + k1 * k23 * (s1 * s2 - s3))
-            along = q1 * k23 * (wz + wt * s2 - wte) + q23 * k1 * (we + pairs) + k1 * k23 * cross
-            mixed = q1 * wt + k1 * pairs
+                    factor, qi = a[i, j], q[i]
+                    for s in range(BATCH):
+                        kj[s] += factor * qi[s]
+                for s in range(BATCH):
+                    own[s] += kj[s] * qj[s]
+                    beta[s] += kj[s] * kj[s]
+            for s in range(BATCH):
+                beta[s] = math.sqrt(beta[s])
+                inverse[s] = np.divide(1.0, beta[s] + 1e-300)  # no check for 0, so that the loop vectorises
+                own[s] *= inverse[s]
+            interpolate(table, own, beta, f)
+            t0, t1, t2 = 0.0, 0.0, 0.0
+            for s in range(BATCH):
+                k1, k2, k3 = k[0, s] * inverse[s], k[1, s] * inverse[s], k[2, s] * inverse[s]
+                k23, q1, q23 = k2 * k3, q[0, s], q[1, s] * q[2, s]
+                # The control variate taken off: the zeroth order ratio of sum r, and the first order in A.
+                order = first * beta[s] * ratio / length
+                own_t = f[s, 0] + order
+                key_0 = f[s, 3] - ratio + order * own[s]
+                key_t = f[s, 4] - order * keys
+                along_q[s] = q1 * k23 * f[s, 1] + q23 * k1 * own_t + k1 * k23 * f[s, 2]
+                along_k[s] = (q1 * k23 * f[s, 7] + q23 * k1 * f[s, 5] + k1 * k23 * f[s, 9]) * inverse[s]
+                mixed = q1 * key_t + k1 * f[s, 6]
+                t0 += q23 * key_0 + k23 * f[s, 8]
+                t1 += mixed * k3
+                t2 += mixed * k2
+            total[0] += t0
+            total[1] += t1
+            total[2] += t2
             for i in range(d):
-                total[i] += ownpart * q[i] + along * k[i]
-            total[0] += q23 * w1 + k23 * (w1 * s2 - we)
-            total[1] += mixed * k[2]
-            total[2] += mixed * k[1]
+                x = 0.0
+                for s in range(BATCH):
+                    x += along_q[s] * q[i, s] + along_k[s] * k[i, s]
+                total[i] += x
         for i in range(d):
-            total[i] /= points.shape[0]
-        ratio = keys / length
+            total[i] /= m
         total[0] -= first * ratio / length * (a[1, 2] + a[2, 1])
         total[1] += first * ratio * (ratio * a[0, 2] - a[2, 0] / length)
         total[2] += first * ratio * (ratio * a[0, 1] - a[1, 0] / length)

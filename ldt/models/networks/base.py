@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +176,19 @@ class ReadoutNetwork(Network):
 
     symmetric = True
     readouts: int
+
+    @property
+    def hidden(self) -> int:
+        """How many parameters come before the readouts; an attribute of the class, of the object, or a property."""
+        if "hidden" not in self.__dict__:
+            raise ModelError("hidden: a readout network needs hidden, the number of its parameters before the readouts")
+        return int(self.__dict__["hidden"])
+
+    if not TYPE_CHECKING:  # to type checkers it is read-only, so that subclasses may make it a property without setter
+
+        @hidden.setter
+        def hidden(self, value: int) -> None:
+            self.__dict__["hidden"] = field_integer("hidden", value, 1, MAX_PARAMETERS)
 
     @property
     def dimension(self) -> int:  # type: ignore[override]

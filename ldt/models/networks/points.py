@@ -50,6 +50,14 @@ def normal_points(dim: int, n: int, seed: int) -> Array:
 
 
 @lru_cache(maxsize=16)
+def normal_columns(dim: int, n: int, seed: int) -> Array:
+    """The same points, one a column, for loops over them: shape (dim, n)."""
+    found = np.ascontiguousarray(normal_points(dim, n, seed).T)
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=16)
 def hermite_rule(dim: int, n: int, degree: int, seed: int) -> tuple[Array, Array]:
     """Points x (n, dim) and weights o with sum_n o_n F(x_n) = E[F(x) He_degree(x_1)] for odd F and odd degree.
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from ldt.errors import ModelError
 from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer, field_positive
-from ldt.models.networks.points import FINER, field_points, hermite_rule, norm_factor
-from ldt.numerics.compiled import compiled
-from ldt.numerics.fast_erf import erf_all, erf_sums, erf_table
+from ldt.models.networks.erf_layers import change_outputs, changed_overlaps, erf_outputs, middle_overlaps, overlaps, preactivations
+from ldt.models.networks.points import FINER, field_points, hermite_rule, norm_factor, normal_columns
+from ldt.numerics.fast_erf import erf_all
 
 CONVENTIONS = ("raw", "ratio", "orthonormal")
 
@@ -105,22 +105,22 @@ class ThreeLayerNetwork(ReadoutNetwork):
         step = max(1, 2**24 // (self.width1 * self.points))  # bounds the memory of first-layer outputs
         for start in range(0, len(x), step):
             part = np.ascontiguousarray(x[start : start + step])
-            middle = np.ascontiguousarray(self.layers[1].units(part)) / math.sqrt(self.width1)
-            found[start : start + step] = self._scale * outer(np.matmul(middle, self._phi(self.layers[0].units(part))), weights)
+            phi = self._phi(self.layers[0].units(part))
+            found[start : start + step] = self._scale * middle_overlaps(self._middle(part), phi, np.arange(len(part)), weights)
         return found
 
     def slope(self, x: Array) -> tuple[Array, Array]:
         """(V, dV/dx) for every row of hidden parameters, by the chain rule through the points."""
         points, weights = hermite_rule(self.dim, self.points, self.target, self.scramble)
-        n1, n2, d, table = self.width1, self.width2, self.dim, erf_table()
+        n1, n2, d = self.width1, self.width2, self.dim
         steep = 2.0 / math.sqrt(math.pi)
         v, out = np.empty(len(x)), np.empty_like(x)
         for c, z in enumerate(x):
             w, m = z[: n1 * d].reshape(n1, d) / math.sqrt(d), z[n1 * d :].reshape(n2, n1) / math.sqrt(n1)
             below = w @ points.T
-            phi = erf_all(below, table)
+            phi = erf_all(below)
             inner = m @ phi
-            h = self._scale * (erf_all(inner, table) @ weights)
+            h = self._scale * (erf_all(inner) @ weights)
             v[c] = h @ h
             back = np.exp(-inner * inner)
             back *= (2.0 * steep * self._scale * h)[:, None] * weights
@@ -135,9 +135,13 @@ class ThreeLayerNetwork(ReadoutNetwork):
 
     def _phi(self, w: Array) -> Array:
         """erf(w . x) at the points for w of shape (..., d)."""
-        points, _ = hermite_rule(self.dim, self.points, self.target, self.scramble)
+        points = normal_columns(self.dim, self.points, self.scramble)
         flat = np.ascontiguousarray(w).reshape(-1, self.dim)
-        return np.asarray(erf_all((flat / math.sqrt(self.dim)) @ points.T, erf_table()).reshape(*w.shape[:-1], self.points))
+        return np.asarray(erf_outputs(flat / math.sqrt(self.dim), points).reshape(*w.shape[:-1], self.points))
+
+    def _middle(self, x: Array) -> Array:
+        """The middle weights of chains, (n, N2, N1)."""
+        return np.ascontiguousarray(self.layers[1].units(x)) / math.sqrt(self.width1)
 
     @property
     def _scale(self) -> float:
@@ -177,8 +181,8 @@ class ThreeLayerState(State):
     def __init__(self, network: ThreeLayerNetwork, x: Array) -> None:
         self.network, self.x = network, x
         self.phi = network._phi(network.layers[0].units(x))
-        self.inner = self._summed(slice(None))
-        self.h = network._scale * outer(self.inner, self._weights)
+        self.inner = self._summed(np.arange(len(x)))
+        self.h = network._scale * overlaps(self.inner, self._weights)
         self.q = np.sum(self.h**2, axis=1)
 
     @property
@@ -186,68 +190,42 @@ class ThreeLayerState(State):
         net = self.network
         return hermite_rule(net.dim, net.points, net.target, net.scramble)[1]
 
-    def _middle(self, rows: Any) -> Array:
-        """The middle weights of chains, (n, N2, N1)."""
-        return self.network.layers[1].units(np.ascontiguousarray(self.x[rows])) / math.sqrt(self.network.width1)
-
     def _summed(self, rows: Any) -> Array:
-        return np.asarray(np.matmul(self._middle(rows), self.phi[rows]))
+        return np.asarray(preactivations(self.network._middle(np.ascontiguousarray(self.x[rows])), self.phi, rows))
 
     def unit(self, layer: Layer, rows: Any, j: Any, block: Array) -> Array:
         net = self.network
         if layer.start == 0:
-            self._phi = net._phi(block)
-            self._inner = moved_inner(self.inner, self.phi, rows, j, self._phi, self._middle(rows))
-            self._h = net._scale * outer(self._inner, self._weights)
+            self._new = net._phi(block)
+            middle = net._middle(np.ascontiguousarray(self.x[rows]))
+            self._h = net._scale * changed_overlaps(self.inner, self.phi, rows, j, self._new, middle, self._weights)
         else:
-            self._inner = np.matmul(np.ascontiguousarray(block) / math.sqrt(net.width1), self.phi[rows])
+            self._new = np.ascontiguousarray(block) / math.sqrt(net.width1)
             self._h = self.h[rows]
-            self._h[np.arange(len(rows))[:, None], j] = net._scale * outer(self._inner, self._weights)
+            self._h[np.arange(len(rows))[:, None], j] = net._scale * middle_overlaps(self._new, self.phi, rows, self._weights)
         self._pending = np.sum(self._h**2, axis=1)
         return self._pending
 
     def accept(self, layer: Layer, rows: Any, j: Any, block: Array, taken: Any) -> None:
         super().accept(layer, rows, j, block, taken)
-        self.h[rows[taken]] = self._h[taken]
+        mine = rows[taken]
+        self.h[mine] = self._h[taken]
         if layer.start == 0:
-            self.phi[rows[taken, None], j[taken]] = self._phi[taken]
-            self.inner[rows[taken]] = self._inner[taken]
+            middle = self.network._middle(np.ascontiguousarray(self.x[mine]))
+            change_outputs(self.inner, self.phi, mine, j[taken], self._new[taken], middle)
         else:
-            self.inner[rows[taken, None], j[taken]] = self._inner[taken]
+            self.inner[mine[:, None], j[taken]] = preactivations(self._new[taken], self.phi, mine)
 
     def replace(self, x: Array, taken: Any, q: Array) -> None:
         super().replace(x, taken, q)
-        self.phi[taken] = self.network._phi(self.network.layers[0].units(np.ascontiguousarray(x[taken])))
-        self.inner[taken] = self._summed(taken)
-        self.h[taken] = self.network._scale * outer(self.inner[taken], self._weights)
+        mine = np.flatnonzero(taken)
+        self.phi[mine] = self.network._phi(self.network.layers[0].units(np.ascontiguousarray(x[mine])))
+        self.inner[mine] = self._summed(mine)
+        self.h[mine] = self.network._scale * overlaps(self.inner[mine], self._weights)
 
     def select(self, index: Any) -> None:
         super().select(index)
-        self.inner = self._summed(slice(None))
-
-
-def outer(inner: Array, weights: Array) -> Array:
-    """sum_t o_t erf(inner_t) over the last axis of (n, p, points): shape (n, p)."""
-    return np.asarray(erf_sums(np.ascontiguousarray(inner).reshape(-1, inner.shape[-1]), weights, erf_table()).reshape(inner.shape[:-1]))
-
-
-@compiled
-def moved_inner(inner: Array, phi: Array, rows: Any, i: Any, new: Array, v: Array) -> Array:
-    """The preactivations of the chains ``rows``, with middle weights v (m, N2, N1), once their outputs i are ``new`` (m, p, points)."""
-    m, n2, _ = v.shape
-    size = inner.shape[2]
-    out = np.empty((m, n2, size))
-    for a in range(m):
-        row = rows[a]
-        for j in range(n2):
-            for t in range(size):
-                out[a, j, t] = inner[row, j, t]
-            for p in range(i.shape[1]):
-                k = i[a, p]
-                f = v[a, j, k]
-                for t in range(size):
-                    out[a, j, t] += f * (new[a, p, t] - phi[row, k, t])
-    return out
+        self.inner = self._summed(np.arange(len(self.x)))
 
 
 __all__ = ["ThreeLayerNetwork"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from ldt.errors import ConvergenceError, Interrupted, MethodError, ModelError, NoTiltError
 from ldt.results import Cost, Plan, RateResult, TailResult
-from ldt.tails.methods import family, method_of, origin_of, plan_of
+from ldt.tails.methods import Method, family, method_of, origin_of, plan_of
 
 SIDES = ("upper", "lower")
 LOG_HALF = -math.log(2.0)
@@ -67,9 +67,7 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     >>> f"{r.logp:.6f}"
     '-173.317221'
     """
-    if side not in SIDES:
-        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
-    return _each(model, level, method, "tail", side, options)
+    return _each(model, level, method, "tail", _side(side), options)
 
 
 def logpdf(model: Any, level: Any, *, method: str = "auto", **options: Any) -> TailResult:
@@ -221,13 +219,14 @@ def rate(model: Any, level: float) -> RateResult:
     return rate_at(model, value)
 
 
-def plan(model: Any, level: float) -> Plan:
+def plan(model: Any, level: float, *, side: str = "upper") -> Plan:
     """What ``method='auto'`` would do at this level, why, and what each method would cost; nothing is run.
 
     Parameters
     ----------
     model : as for ``tail``
     level : float, in units of A
+    side : {"upper", "lower"}
 
     Returns
     -------
@@ -237,12 +236,11 @@ def plan(model: Any, level: float) -> Plan:
     Raises
     ------
     ModelError
-        For what is not a model, or a level that is not finite.
+        For what is not a model, a level that is not finite, or another side.
 
     Notes
     -----
-    Cost: at most milliseconds, nothing is sampled or inverted; predicted seconds hold within a factor of a few.
-    Source: measured; ldt/tails/choose.py, docs/choosing.md, section "By what you have".
+    Cost: milliseconds; predicted seconds hold within a factor of a few.  Source: measured; docs/choosing.md.
 
     Examples
     --------
@@ -251,7 +249,7 @@ def plan(model: Any, level: float) -> Plan:
     'exact'
     """
     family(model)
-    return plan_of(model, _level(level))
+    return plan_of(model, _level(level), _side(side))
 
 
 def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddlepoint", "importance"), **options: Any) -> list[TailResult]:
@@ -277,8 +275,7 @@ def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddle
 
     Notes
     -----
-    Methods share no code where they can: agreement within the errors is evidence.
-    Cost: the sum of the methods'.  Source: docs/theory.md, sections 4 to 6.
+    Methods share no code where they can: agreement is evidence.  Cost: the sum of theirs.  Source: docs/theory.md, sections 4 to 6.
 
     Examples
     --------
@@ -293,8 +290,6 @@ def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddle
 
 def tilted(model: Any, level: float) -> Any:
     """The exponentially tilted law at this level, sector by sector: it can be sampled, its density evaluated.
-
-    Returns a ldt.tails.tilting.TiltedLaw.
 
     Parameters
     ----------
@@ -383,8 +378,7 @@ def sample_given(model: Any, level: float, size: int = 1, *, side: str | None = 
     """
     value = _level(level)
     kind = getattr(model, "kind", None)
-    if side is not None and side not in SIDES:
-        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    side = None if side is None else _side(side)
     if kind == "sum":
         from ldt.tails.sum_given import sample as sum_sample
 
@@ -474,6 +468,12 @@ def _level(level: Any) -> float:
     return value
 
 
+def _side(side: Any) -> str:
+    if side not in SIDES:
+        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    return str(side)
+
+
 def _is_real(array: Any) -> bool:
     """Whether the elements of an array (if it is one) are real numbers, not strings, truth values or complex numbers."""
     return getattr(getattr(array, "dtype", None), "kind", "f") in "iufO"
@@ -501,15 +501,9 @@ def _each(model: Any, level: Any, method: str, quantity: str, side: str, options
         return _broadcast(model, level, method, quantity, side, options)
     value = _level(level)
     start = time.perf_counter()
-    chosen = plan_of(model, value).method if method == "auto" else method
-    how = method_of(model, chosen)
-    unknown = sorted(set(options) - set(how.options))
-    if unknown:
-        allowed = ", ".join(how.options) or "none"
-        raise ModelError(f"{unknown[0]}: not an option of method {chosen!r} (its options: {allowed})")
     density = quantity == "density"
-    if density and not how.density:
-        raise MethodError(f"method: {chosen!r} gives tails, not densities")
+    chosen = plan_of(model, value, side, density).method if method == "auto" else method
+    how = _asked(model, chosen, density, options)
     if model.symmetric:
         found = _mirrored(model, -value if side == "lower" else value, chosen, density, options)
     else:
@@ -522,6 +516,18 @@ def _each(model: Any, level: Any, method: str, quantity: str, side: str, options
     return result
 
 
+def _asked(model: Any, method: str, density: bool, options: dict[str, Any]) -> Method:
+    """The method, which must know the options and, if asked for them, give densities."""
+    how = method_of(model, method)
+    unknown = sorted(set(options) - set(how.options))
+    if unknown:
+        allowed = ", ".join(how.options) or "none"
+        raise ModelError(f"{unknown[0]}: not an option of method {method!r} (its options: {allowed})")
+    if density and not how.density:
+        raise MethodError(f"method: {method!r} gives tails, not densities")
+    return how
+
+
 def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[str, Any]) -> dict[str, Any]:
     """The upper tail or density at x of a symmetric law without an atom at 0, from its value at |x|."""
     run = method_of(model, method).load()
@@ -531,23 +537,15 @@ def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[st
         run = origin_of(model) or run
         options = {}
     found = run(model, abs(x), density=density, side="upper", **options)
-    return _complement(found) if x < 0.0 and not density else found
+    from ldt.tails.arrays import complement
 
-
-def _complement(found: dict[str, Any]) -> dict[str, Any]:
-    """log(1 - P) with its error, from log P at the mirrored level."""
-    from ldt.numerics.special import log_complement
-
-    logq, error = log_complement(found["logp"], found["error"])
-    # What the detail says of the mirrored event (its hits, its specialised neurons) is not true of this one.
-    told: dict[str, Any] = getattr(found.get("detail"), "complement", dict)()
-    if found.get("interrupted"):
-        told = {k: v for k, v in told.items() if k not in ("status", "advice")}
-    return {**found, "logp": logq, "error": error, **told}
+    return complement(found) if x < 0.0 and not density else found
 
 
 def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:
     import numpy as np
+
+    from ldt.tails.arrays import answers, gathered
 
     try:
         array = np.asarray(levels)
@@ -558,9 +556,15 @@ def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, o
         raise ModelError(f"level: must be a finite number or an array of them, got {levels!r}") from None
     if not np.all(np.isfinite(array)):
         raise ModelError(f"level: must be finite, got {float(array[~np.isfinite(array)].ravel()[0])!r} among the levels")
+    start = time.perf_counter()
+    at_once = None
+    if method != "auto" and model.symmetric:
+        how = _asked(model, method, quantity == "density", options)
+        away = array[array != 0.0]
+        at_once = answers(how, model, -away if side == "lower" else away, quantity == "density", options)
     results: list[TailResult] = []
     stopped = False
-    for x in array.ravel():
+    for x in array.ravel() if at_once is None else array[array == 0.0]:
         if stopped:
             results.append(_not_reached(model, float(x), method, quantity, side))
             continue
@@ -569,18 +573,8 @@ def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, o
         except Interrupted as stop:
             stopped = True
             results.append(stop.result)
-    methods = {r.method for r in results}
-
-    def gather(name: str, dtype: Any = float) -> Any:
-        return np.array([getattr(r, name) for r in results], dtype=dtype).reshape(array.shape)
-
-    found = TailResult(
-        logp=gather("logp"), error=gather("error"), error_kind=results[0].error_kind if results else "estimate",
-        method=methods.pop() if len(methods) == 1 else method, status=gather("status", object), quantity=quantity, side=side, level=array,
-        model=model, seed=results[0].seed if results else None, advice=gather("advice", object),
-        cost=Cost(sum(r.cost.nodes for r in results), sum(r.cost.samples for r in results), sum(r.cost.seconds for r in results)),
-        detail=tuple(r.detail for r in results),
-    )  # fmt: skip
+    question = {"model": model, "level": array, "quantity": quantity, "side": side}
+    found = gathered(results, at_once, method, question, time.perf_counter() - start)
     if stopped:
         raise Interrupted(found)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any
 
 
@@ -19,7 +21,7 @@ def shown(value: Any, most: int = 80) -> str:
 
 
 class LdtError(Exception):
-    """Base class of the errors that the package raises on purpose; its message is one line.
+    """Base class of the errors that the package raises on purpose; its message is one line of at most 1000 characters.
 
     Examples
     --------
@@ -30,6 +32,10 @@ class LdtError(Exception):
     ...     print(error)
     width: must be an integer from 1 to 1e+12, got 0
     """
+
+    def __str__(self) -> str:
+        text = super().__str__()  # a file may bring a name or a value of any length into it
+        return text if len(text) <= 1000 else f"{text[:600]} ... {text[-300:]}"
 
 
 class ModelError(LdtError, ValueError):
@@ -58,6 +64,17 @@ class NoTiltError(LdtError, ValueError):
     ...     print(str(error)[:39])
     model: E exp(s A) is infinite for every
     """
+
+
+def positive(name: str, value: Any, *, zero: bool = False) -> float:
+    """``value`` as a float, finite and > 0 (with ``zero`` >= 0); ModelError naming it otherwise."""
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not (0.0 < number < math.inf or (zero and number == 0.0)):
+        raise ModelError(f"{name}: must be a {'finite number >= 0' if zero else 'positive finite number'}, got {shown(value)}")
+    return number
 
 
 class MethodError(LdtError, ValueError):

@@ -1,9 +1,9 @@
 """The same rare events through the packages people would otherwise use, and through ldt.
 
     benchmarks/peers/run                    # makes the environment, then: python peers.py --write
-    python peers.py [--records FILE] [--seconds 150] [--seeds 4] [--budget 60] [--events TEXT] [--rows TEXT] [--write]
+    python peers.py [--records FILE] [--seconds 150] [--seeds 3] [--budget 20] [--events TEXT] [--rows TEXT] [--write]
 
-Every question is asked in a process of its own, the package loaded (and ldt's loops compiled, on another event) before the clock starts;
+Every question is asked in a process of its own, forked with the package loaded (and ldt's loops compiled, on another event);
 ``--seconds`` of CPU later it is stopped, and that is its answer.  Random methods run with ``--seeds`` seeds, fewer once they have taken
 ``--budget`` seconds together.  Answers are kept in ``--records``, one JSON line each, and not asked again: a run goes on where it was
 stopped.  table.py makes the page of them.
@@ -20,13 +20,16 @@ import os
 import sys
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from events import EVENTS, Event
 
 HERE = Path(__file__).parent
+SEEDS = 3
 SMOOTH = ("concentrated", "chisquares", "gammas")
 EVERY = ("concentrated", "full", "cubes", "chisquares", "gammas")
 
@@ -75,7 +78,7 @@ PEERS = [
     Peer("one tilt, 2e4 samples (NumPy)", "numeric_rows:numpy_tilt", SMOOTH, random=True),
     Peer("Asmussen-Kroese, 1e5 samples (NumPy)", "numeric_rows:numpy_conditional", ("cubes",), random=True),
     Peer("ldt exact", "ldt_rows:exact", EVERY, ours=True),
-    Peer("ldt certified", "ldt_rows:certified", ("concentrated", "full", "cubes"), ours=True),
+    Peer("ldt certified, 30 digits (cubes 12)", "ldt_rows:certified", ("concentrated", "full", "cubes"), ours=True),
     Peer("ldt saddlepoint", "ldt_rows:saddlepoint", (*SMOOTH, "full"), ours=True),
     Peer("ldt importance to 1 %", "ldt_rows:importance", (*SMOOTH, "full"), random=True, ours=True),
     Peer("ldt splitting, black box", "ldt_rows:splitting", EVERY, random=True, black=True, ours=True),
@@ -88,16 +91,22 @@ WARM = {
 }  # fmt: skip
 
 
-def _child(peer: Peer, event: Event, seed: int, pipe: Any) -> None:
-    """Load, warm, say so, ask, tell."""
+@cache
+def _ready(peer: Peer, kind: str) -> Callable[[Event, int], Any]:
+    """The row's function, its package loaded; ldt's loops compiled on another event (an easy one for climbs, which take long)."""
+    module, _, function = peer.call.partition(":")
+    ask: Callable[[Event, int], Any] = getattr(importlib.import_module(module), function)
+    if peer.ours:
+        warm = WARM[kind]
+        ask(replace(warm, level=0.2 * warm.level) if peer.black else warm, 1)
+    return ask
+
+
+def _child(ask: Callable[[Event, int], Any], event: Event, seed: int, pipe: Any) -> None:
+    """Ask and tell."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some packages print
     warnings.simplefilter("ignore")
     try:
-        module, _, function = peer.call.partition(":")
-        ask = getattr(importlib.import_module(module), function)
-        if peer.ours:
-            ask(WARM[event.kind], seed)
-        pipe.send({"ready": True})
         cpu, wall = time.process_time(), time.perf_counter()
         found = ask(event, seed)
         answer = {"value": found[0], "error": found[1], "calls": found[2], "cpu": time.process_time() - cpu,
@@ -114,20 +123,16 @@ def once(peer: Peer, event: Event, seed: int, seconds: float) -> dict[str, Any]:
 
     The child is watched from here: under a CPU limit of its own (RLIMIT_CPU) Linux would count its time in ticks of 4 ms.
     """
+    ask = _ready(peer, event.kind)
     here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(peer, event, seed, there))
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(ask, event, seed, there))
     process.start()
     there.close()
     found: dict[str, Any] = {}
-    end = math.inf
     try:
-        while not found and _cpu(process.pid) < end:
+        while not found and _cpu(process.pid) < seconds:  # a child's clock starts at 0
             if here.poll(0.5):
-                told = here.recv()
-                if "ready" in told:
-                    end = _cpu(process.pid) + seconds
-                else:
-                    found = told
+                found = here.recv()
     except EOFError:
         found = {"failed": "the process died"}
     process.kill()
@@ -153,10 +158,10 @@ def number(value: Any) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--records", type=Path, default=HERE / "records.jsonl")
+    parser.add_argument("--records", type=Path, default=HERE.parents[1] / "data/peers.jsonl")
     parser.add_argument("--seconds", type=float, default=150.0)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--budget", type=float, default=60.0)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--budget", type=float, default=20.0)
     parser.add_argument("--events", default="", help="only events whose name has this text")
     parser.add_argument("--rows", default="", help="only rows whose name has this text")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/peers.md")

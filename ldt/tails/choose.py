@@ -21,8 +21,8 @@ ATOMS = (300, 3500)
 PROVED = "ball arithmetic: the error is a proved bound (needs python-flint, ldt[certified])"
 
 
-def choose(model: Any, level: float) -> Plan:
-    """The plan for one model and level."""
+def choose(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for one model and level, the same for both sides."""
     width = model.width
     try:
         tilt_ends = model.neuron.theta_max < math.inf
@@ -71,13 +71,14 @@ def installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def choose_network(model: Any, level: float) -> Plan:
-    """The plan for a network of standard-normal parameters: splitting, whatever the level."""
-    gradients = {"method": "hamiltonian", "seconds": None, "note": "umbrella sampling along gradients: wide layers (needs pymbar)"}
+def choose_network(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for a network of standard-normal parameters: splitting, whatever the level and side."""
+    sloped = hasattr(model, "slope")
+    along = "umbrella sampling along gradients: wide layers (needs pymbar)" if sloped else "for networks that give their slope"
     candidates = (
         {"method": "splitting", "seconds": None, "note": "independent climbs from the prior to the event; returns the weights"},
         {"method": "umbrella", "seconds": None, "note": "replica exchange and MBAR; the independent check (needs pymbar)"},
-        *([gradients] if hasattr(model, "slope") else []),
+        {"method": "hamiltonian", "seconds": None, "note": along},
         {"method": "montecarlo", "seconds": None, "note": "plain samples: of use where P is above 1e-4 or so"},
     )
     return Plan("splitting", "nothing but samples of the score is needed, and rare events are reached level by level", candidates)

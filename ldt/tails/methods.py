@@ -24,21 +24,27 @@ REPLICATES = ("replicates", "particles", "moves", "target_error", "rng", "worker
 
 @dataclass(frozen=True)
 class Method:
-    """``runner`` as 'module:function', loaded when called; the names of its ``options``; whether it also gives the ``density``."""
+    """``runner`` as 'module:function', loaded when called; the names of its ``options``; whether it also gives the ``density``; where it
+    can take all levels at once ``many``, a runner of (model, levels, density, options) -> list of dicts, or None if it rather does not."""
 
     runner: str
     options: tuple[str, ...] = ()
     density: bool = True
+    many: str = ""
 
     def load(self) -> Callable[..., dict[str, Any]]:
         """The runner itself."""
         return _load(self.runner)
 
+    def load_many(self) -> Callable[..., list[dict[str, Any]] | None] | None:
+        """The runner of many levels, if there is one."""
+        return _load(self.many) if self.many else None
+
 
 @dataclass(frozen=True)
 class Family:
-    """The ``methods`` of one kind of model, ``plan`` ('module:function' of (model, level) -> Plan), which is what 'auto' follows, and for
-    symmetric models the runner ``origin`` of the density at level 0, if that needs one of its own."""
+    """The ``methods`` of one kind of model, ``plan`` ('module:function' of (model, level, side, density) -> Plan), which is what 'auto'
+    follows, and for symmetric models the runner ``origin`` of the density at level 0, if that needs one of its own."""
 
     methods: Mapping[str, Method]
     plan: str
@@ -49,7 +55,7 @@ FAMILIES: dict[str, Family] = {
     "alignment": Family(
         {
             "exact": Method("ldt.tails.exact:run"),
-            "saddlepoint": Method("ldt.tails.saddlepoint:run", ("form",)),
+            "saddlepoint": Method("ldt.tails.saddlepoint:run", ("form",), many="ldt.tails.saddlepoint:run_many"),
             "importance": Method("ldt.tails.importance:importance", SAMPLING),
             "montecarlo": Method("ldt.tails.montecarlo:montecarlo", SAMPLING),
             "mpmath": Method("ldt.tails.multiprecision:run", ("dps",)),
@@ -110,9 +116,9 @@ def method_of(model: Any, name: Any) -> Method:
     return methods[name]
 
 
-def plan_of(model: Any, level: float) -> Plan:
-    """The Plan for one model and level (finite); nothing is run."""
-    found: Plan = _load(family(model).plan)(model, level)
+def plan_of(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The Plan for one model, level (finite) and side, or for the density; nothing is run."""
+    found: Plan = _load(family(model).plan)(model, level, side, density)
     return found
 
 

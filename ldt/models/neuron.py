@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
 from ldt.models.loops import log_moment
-from ldt.models.panels import Panels, apart, gauss, raise_scales
+from ldt.models.panels import Panels, apart, gauss, raise_kept, raise_scales
 from ldt.numerics.compression import gauss_rules
 
 Array = NDArray[np.float64]
@@ -473,12 +473,7 @@ class NeuronLaw:
         keep: NDArray[np.bool_] = np.max(panels.lw, axis=(1, 2)) > -DROP - 10.0
         if self.kind != "wr":  # the halved panels near 0 are there because a contour ends on them
             keep |= panels.hi <= self.scale
-        parts = _parts(panels.x.mean(axis=1), cuts)
-        for theta in tilts:
-            mass = np.max(panels.lw + theta * panels.gg, axis=(1, 2))
-            for part in parts:
-                if part.any():
-                    keep |= part & (mass > mass[part].max() - DROP)
+        raise_kept(*panels.flat(), panels.place(cuts), len(cuts) + 1, tilts, DROP, keep)
         return keep
 
     # -- moments and prior draws -----------------------------------------------------------------------------------------

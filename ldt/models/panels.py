@@ -118,3 +118,19 @@ def apart(
             gap = math.hypot(one_r[t] - two_r[t], one_i[t] - two_i[t])
             out[p] = out[p] or (needed[t, b] and not gap <= tolerance * max(math.hypot(one_r[t], one_i[t]), SMALL))
     return out
+
+
+@compiled
+def raise_kept(lw: Array, gg: Array, place: Index, bins: int, tilts: Array, drop: float, keep: NDArray[np.bool_]) -> None:
+    """Also keep the panels with a node of tilted mass within ``drop`` of the largest of the bin, at one of the tilts."""
+    most, best = np.empty(lw.shape[0]), np.empty(bins)
+    for theta in tilts:
+        for b in range(bins):
+            best[b] = -np.inf
+        for p in range(lw.shape[0]):
+            most[p] = -np.inf
+            for j in range(lw.shape[1]):
+                most[p] = max(most[p], lw[p, j] + theta * gg[p, j])
+            best[place[p]] = max(best[place[p]], most[p])
+        for p in range(lw.shape[0]):
+            keep[p] = keep[p] or most[p] > best[place[p]] - drop

@@ -28,6 +28,8 @@ STEP = 0.12
 ENOUGH = 1e-13
 #: A sector this far (nats) below the highest may hide what it likes.
 NEGLIGIBLE = -32.0
+#: Sectors of a larger share are cut where more neurons than this are beyond a valley: the law of their number is an answer, too.
+LIKELY = 0.05
 #: The law is cut again (at most MAX_CUTS times) and steps are halved until noise and variation are below this, relative to
 #: max(1, |log P|).
 TARGET = 5e-12
@@ -128,13 +130,19 @@ def _log_total(logs: Any, values: Any) -> float:
     return top + math.log(max(float(np.sum(np.maximum(values, 0.0) * np.exp(np.minimum(logs - top, 0.0)))), 1e-304))
 
 
+def _hides(law: SectorLaw, i: int) -> bool:
+    """Whether neurons of a sector sit beyond a valley, not told from those before it."""
+    return any(valley.outward and valley.neurons > LIKELY for valley in law.valleys(law.sectors[i]))
+
+
 def _inverted(law: SectorLaw, *, density: bool, q: float, step: float) -> tuple[SectorLaw, Inversion]:
-    """Invert, cutting the noisiest sector again while that lowers the noise."""
+    """Invert, cutting the noisiest sector again while that lowers the noise, and those that hide specialised neurons."""
     result = invert(law, density=density, q=q, step=step)
     for _ in range(MAX_CUTS):
-        if result.cancellation <= TARGET * max(1.0, abs(result.log_value)):
-            break
-        noisy = (i for i in np.argsort(-result.noise) if result.noise[i] > 0.1 * TARGET)
+        if result.cancellation > TARGET * max(1.0, abs(result.log_value)):
+            noisy = (i for i in np.argsort(-result.noise) if result.noise[i] > 0.1 * TARGET)
+        else:
+            noisy = (i for i in np.flatnonzero(result.weights > LIKELY) if _hides(law, int(i)))
         finer = next((law for law in (law.refine(law.sectors[i]) for i in noisy) if law is not None), None)
         if finer is None:
             break

@@ -212,25 +212,40 @@ class SectorLaw:
 
     def valleys(self, sector: Sector) -> list[Valley]:
         """The deepest valley of the sector's tilted density in each bin that holds neurons and has one."""
-        bins, rough, theta = self.bins, self.rough, self.model.variance_scale * sector.s**2
-        x, density = _tilted(theta, rough)
-        parts = [0, *np.searchsorted(x, bins.cuts), len(x)]
-        lw, gg = bins.nodes.lw, bins.nodes.gg
+        bins, theta = self.bins, self.model.variance_scale * sector.s**2
+        x, log_x, parts, density, gg = self._wells(theta)
         found = []
         for b, n in enumerate((self.model.width - sector.k, *sector.special)):
             i, j = parts[b], parts[b + 1]
-            depth, lowest = _valley(x[i:j], density[i:j], VALLEY) if n and j - i >= 3 else (0.0, -1)
+            depth, lowest = deepest_valley(theta, density, gg, log_x, i, j, VALLEY) if n and j - i >= 3 else (0.0, -1)
             if lowest < 0:
                 continue
-            place = float(x[i + lowest])
+            place = float(x[lowest])
             first, last = bins.start[b], bins.start[b + 1]
             middle = min(max(int(np.searchsorted(bins.nodes.x, place)), first), last)
-            inner, outer = bin_sizes(theta, np.array([first, middle, last]), lw, gg)
+            inner, outer = bin_sizes(theta, np.array([first, middle, last]), bins.nodes.lw, bins.nodes.gg)
             minor = slice(middle, last) if outer <= inner else slice(first, middle)
-            exponent = theta * float(gg[minor][np.argmax(lw[minor] + theta * gg[minor])]) if minor.start < minor.stop else 0.0
+            tilt = theta * bins.nodes.gg[minor]
+            exponent = float(tilt[np.argmax(bins.nodes.lw[minor] + tilt)]) if minor.start < minor.stop else 0.0
             lighter = math.exp(-abs(outer - inner)) if minor.start < minor.stop else 0.0
             found.append(Valley(depth, place, n * lighter / (1.0 + lighter), exponent, bool(outer <= inner)))
         return found
+
+    def _wells(self, theta: float) -> tuple[Array, Array, list[int], Array, Array]:
+        """(x, log x, bounds of the bins, log density, what theta tilts it by) on rough places."""
+        plain = self._plain_wells
+        if plain is not None:
+            return plain
+        x, density = _tilted(theta, self.rough)
+        return x, np.log(x), [0, *np.searchsorted(x, self.bins.cuts).tolist(), len(x)], density, np.zeros(len(x))
+
+    @cached_property
+    def _plain_wells(self) -> tuple[Array, Array, list[int], Array, Array] | None:
+        """``_wells`` of all tilts, where every place has one g^2."""
+        x, density = _tilted(0.0, self.rough)
+        if len(x) < len(self.rough.x):
+            return None
+        return x, np.log(x), [0, *np.searchsorted(x, self.bins.cuts).tolist(), len(x)], density, self.rough.gg
 
     def hidden(self, sector: Sector, step: float) -> float:
         """What the contour sum cannot see, relative to the sector: a second well of the tilted law that holds lambda << 1 neurons adds

@@ -67,6 +67,16 @@ def test_splitting_of_the_network_against_exact(name: str, value: int, level: fl
         assert found.observables["neurons: beyond cut"] == pytest.approx(exact.observables["specialised"], abs=0.5)
 
 
+def test_the_second_opinions_of_a_study() -> None:
+    """Umbrella sampling of two layers against the exact value, and three layers along gradients."""
+    pytest.importorskip("pymbar")
+    exact, found = study(model("two_layer_erf"), [3], ["exact", "umbrella"], 0.5, rng=1, effort=Effort(4, 50, 12))
+    assert found.method == "umbrella" and abs(found.neg_log_p - exact.neg_log_p) < 4.0 * found.error and found.error < 0.5
+    (deep,) = study(model("three_layer_erf"), [3], ["hamiltonian"], 0.5, rng=1, effort=Effort(2, 12, 20, 512))
+    assert deep.neg_log_p == pytest.approx(10.4, abs=0.7)  # splitting: 10.3 +- 1.2; tests/test_hamiltonian.py compares them closely
+    assert deep.observables["carriers"] >= 1.0
+
+
 def test_splitting_of_a_three_layer_network() -> None:
     """Against plain averages of P(A >= level | weights) at a level where these still work."""
     net, level = model("three_layer_erf"), 0.1

@@ -29,7 +29,9 @@ rate study $models/linear_cnn_patterns.toml --values 16,36,100 \
     --method exact --method energies --method splitting --seed 9 -o "$out/linear_cnn_network.csv"
 rate study $models/parity_relu.toml --values 5,10,20 --method patterns --method splitting --seed 10 -o "$out/parity_network.csv"
 for ratio in 1 4 16; do
-    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values 4,8 --method energies --method hamiltonian \
+    values=4,8
+    [ $ratio -eq 16 ] && values=4
+    rate study $models/three_layer_erf.toml --at "N1=$ratio*d" --values $values --method energies --method hamiltonian \
         --replicates 4 --particles 8 --moves 24 --points 2048 --seed 11 -o "$out/three_layer_${ratio}_network.csv"
 done
 rate study $models/attention.toml --base L --at d=4 --values 4,8,16,32 --level 0.3 --method exact --method splitting \

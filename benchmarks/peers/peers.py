@@ -164,10 +164,14 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=20.0)
     parser.add_argument("--events", default="", help="only events whose name has this text")
     parser.add_argument("--rows", default="", help="only rows whose name has this text")
+    parser.add_argument("--again", help="first forget the answers of rows whose name has this text (a new version of ldt: --again 'ldt ')")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/peers.md")
     asked = parser.parse_args()
     sys.path.insert(0, str(HERE))
     done = read(asked.records)
+    if asked.again is not None:
+        done = [r for r in done if asked.again not in r["row"]]
+        asked.records.write_text("".join(json.dumps(r) + "\n" for r in done))
 
     def keep(record: dict[str, Any]) -> None:
         done.append(record)

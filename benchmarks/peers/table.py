@@ -140,8 +140,8 @@ def page(records: list[dict[str, Any]]) -> str:
             f"*At least {FAST:g} times faster to the same error than every peer, and an error that no peer reaches*: met for {met} of "
             f"{len(verdicts)} events.", ""]  # fmt: skip
     out += [f"- {name}: {'**met**' if goal[0] else 'not met'}; {goal[1]}" for name, goal, _ in verdicts]
-    out += ["", "*Black-box splitting has a smaller error at equal time than the subset simulations of OpenTURNS and UQpy*: met for "
-            f"{sum(v[2][0] for v in split if v[2])} of {len(split)} events.", ""]  # fmt: skip
+    out += ["", "*Black-box splitting has a smaller error at equal time than the subset simulations of OpenTURNS and UQpy*: "
+            + (f"met for {sum(v[2][0] for v in split if v[2])} of {len(split)} events." if split else "not measured yet."), ""]  # fmt: skip
     out += [f"- {name}: {'**met**' if goal[0] else 'not met'}; {goal[1]}" for name, _, goal in split if goal]
     return "\n".join([*out, "", "## The tables", "", *tables])
 

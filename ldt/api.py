@@ -67,9 +67,7 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     >>> f"{r.logp:.6f}"
     '-173.317221'
     """
-    if side not in SIDES:
-        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
-    return _each(model, level, method, "tail", side, options)
+    return _each(model, level, method, "tail", _side(side), options)
 
 
 def logpdf(model: Any, level: Any, *, method: str = "auto", **options: Any) -> TailResult:
@@ -221,13 +219,14 @@ def rate(model: Any, level: float) -> RateResult:
     return rate_at(model, value)
 
 
-def plan(model: Any, level: float) -> Plan:
+def plan(model: Any, level: float, *, side: str = "upper") -> Plan:
     """What ``method='auto'`` would do at this level, why, and what each method would cost; nothing is run.
 
     Parameters
     ----------
     model : as for ``tail``
     level : float, in units of A
+    side : {"upper", "lower"}
 
     Returns
     -------
@@ -237,12 +236,11 @@ def plan(model: Any, level: float) -> Plan:
     Raises
     ------
     ModelError
-        For what is not a model, or a level that is not finite.
+        For what is not a model, a level that is not finite, or another side.
 
     Notes
     -----
-    Cost: at most milliseconds, nothing is sampled or inverted; predicted seconds hold within a factor of a few.
-    Source: measured; ldt/tails/choose.py, docs/choosing.md, section "By what you have".
+    Cost: milliseconds; predicted seconds hold within a factor of a few.  Source: measured; docs/choosing.md.
 
     Examples
     --------
@@ -251,7 +249,7 @@ def plan(model: Any, level: float) -> Plan:
     'exact'
     """
     family(model)
-    return plan_of(model, _level(level))
+    return plan_of(model, _level(level), _side(side))
 
 
 def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddlepoint", "importance"), **options: Any) -> list[TailResult]:
@@ -277,8 +275,7 @@ def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddle
 
     Notes
     -----
-    Methods share no code where they can: agreement within the errors is evidence.
-    Cost: the sum of the methods'.  Source: docs/theory.md, sections 4 to 6.
+    Methods share no code where they can: agreement is evidence.  Cost: the sum of theirs.  Source: docs/theory.md, sections 4 to 6.
 
     Examples
     --------
@@ -293,8 +290,6 @@ def compare(model: Any, level: float, methods: Iterable[str] = ("exact", "saddle
 
 def tilted(model: Any, level: float) -> Any:
     """The exponentially tilted law at this level, sector by sector: it can be sampled, its density evaluated.
-
-    Returns a ldt.tails.tilting.TiltedLaw.
 
     Parameters
     ----------
@@ -383,8 +378,7 @@ def sample_given(model: Any, level: float, size: int = 1, *, side: str | None = 
     """
     value = _level(level)
     kind = getattr(model, "kind", None)
-    if side is not None and side not in SIDES:
-        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    side = None if side is None else _side(side)
     if kind == "sum":
         from ldt.tails.sum_given import sample as sum_sample
 
@@ -474,6 +468,12 @@ def _level(level: Any) -> float:
     return value
 
 
+def _side(side: Any) -> str:
+    if side not in SIDES:
+        raise ModelError(f"side: must be 'upper' or 'lower', got {side!r}")
+    return str(side)
+
+
 def _is_real(array: Any) -> bool:
     """Whether the elements of an array (if it is one) are real numbers, not strings, truth values or complex numbers."""
     return getattr(getattr(array, "dtype", None), "kind", "f") in "iufO"
@@ -501,13 +501,13 @@ def _each(model: Any, level: Any, method: str, quantity: str, side: str, options
         return _broadcast(model, level, method, quantity, side, options)
     value = _level(level)
     start = time.perf_counter()
-    chosen = plan_of(model, value).method if method == "auto" else method
+    density = quantity == "density"
+    chosen = plan_of(model, value, side, density).method if method == "auto" else method
     how = method_of(model, chosen)
     unknown = sorted(set(options) - set(how.options))
     if unknown:
         allowed = ", ".join(how.options) or "none"
         raise ModelError(f"{unknown[0]}: not an option of method {chosen!r} (its options: {allowed})")
-    density = quantity == "density"
     if density and not how.density:
         raise MethodError(f"method: {chosen!r} gives tails, not densities")
     if model.symmetric:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any
 
 
@@ -58,6 +60,17 @@ class NoTiltError(LdtError, ValueError):
     ...     print(str(error)[:39])
     model: E exp(s A) is infinite for every
     """
+
+
+def positive(name: str, value: Any, *, zero: bool = False) -> float:
+    """``value`` as a float, finite and > 0 (with ``zero`` >= 0); ModelError naming it otherwise."""
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not (0.0 < number < math.inf or (zero and number == 0.0)):
+        raise ModelError(f"{name}: must be a {'finite number >= 0' if zero else 'positive finite number'}, got {shown(value)}")
+    return number
 
 
 class MethodError(LdtError, ValueError):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, shown
 from ldt.models.law_atoms import Atoms
 from ldt.models.law_families import Gamma, NoncentralChi2, Normal
 from ldt.models.law_text import parse_law
@@ -48,12 +49,14 @@ class _Methods(Sum):
     def cgf(self, s: Any) -> Any:
         """log E exp(sS) of real s, inf outside the tilt range; complex s must lie in the strip."""
         s = np.asarray(s)
+        if s.dtype.kind not in "iufc":
+            raise ModelError(f"s: must be a number or an array of them, got {shown(s.tolist())}")
         a, b = self.tilt_range
         inside = ((np.real(s) > a) & (np.real(s) < b)) | (s == 0.0)
         with np.errstate(all="ignore"):
             safe = np.where(inside, s, 0.0)
-            found = self.centred(safe.ravel()).reshape(s.shape) + safe * self._mean
-        return np.where(s == 0.0, 0.0, np.where(inside, found, np.inf))[()]
+            found = self.centred(safe.ravel()).reshape(s.shape) + safe * float(self._centre)
+        return np.where(s == 0.0, 0.0, np.where(inside, found, np.where(np.isnan(s), np.nan, np.inf)))[()]
 
     def logsf(self, x: Any) -> Any:
         """log P(S > x)."""
@@ -102,6 +105,8 @@ class _Methods(Sum):
     def rvs(self, size: Any = None, random_state: Any = None, *, rng: Any = None) -> Any:
         """Draws of S; ``rng`` as everywhere (None, a seed, a SeedSequence or a Generator), ``random_state`` is SciPy's name of it."""
         shape = () if size is None else (size,) if np.ndim(size) == 0 else tuple(size)
+        if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and 0 <= n <= 10**9 for n in shape):
+            raise ModelError(f"size: must be an integer from 0 to 1e9 or a tuple of them, got {shown(size)}")
         drawn = self.draw(math.prod(shape), generator(one_of(random_state, rng))).reshape(shape)
         return float(drawn) if size is None else drawn
 
@@ -129,26 +134,37 @@ def _each(one: Callable[[float], float], x: Any, below: float = 0.0, above: floa
     """``one`` of every element; NaN for NaN, ``below`` and ``above`` for minus and plus infinity."""
     try:
         values = np.asarray(x, dtype=float)
-    except (TypeError, ValueError):
-        raise ModelError(f"x: must be a number or an array of them, got {x!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ModelError(f"x: must be a number or an array of them, got {shown(x)}") from None
     ends = {math.inf: above, -math.inf: below}
     flat = [math.nan if math.isnan(v) else ends[v] if v in ends else one(v) for v in values.ravel().tolist()]
     return np.array(flat).reshape(values.shape)[()]
 
 
 def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not float(value).is_integer() or not 1 <= value <= MAX_COUNT:
-        raise ModelError(f"{name}: must be an integer from 1 to 1e12, got {value!r}")
-    return int(value)
+    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    if not 1 <= number <= MAX_COUNT or not float(number).is_integer():
+        raise ModelError(f"{name}: must be an integer from 1 to 1e12, got {shown(value)}")
+    return int(number)
+
+
+def _floats(name: str, value: Any) -> Any:
+    try:
+        found = np.asarray(value, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        found = np.array(math.nan)
+    if not np.all(np.isfinite(found)):
+        raise ModelError(f"{name}: must hold finite numbers")
+    return found
 
 
 def _real(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or isinstance(value, (bool, str)):
-        raise ModelError(f"{name}: must be a finite number, got {value!r}")
+        raise ModelError(f"{name}: must be a finite number, got {shown(value)}")
     return number
 
 
@@ -225,7 +241,7 @@ class WeightedSum(_Methods):
         try:
             w, c = np.atleast_1d(np.asarray(weights, dtype=float)), np.atleast_1d(np.asarray(counts))
             index, w, c = np.broadcast_arrays(np.arange(len(known)), w, c)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ModelError("weights: laws, weights and counts must be numbers of one length (or 1)") from None
         if w.ndim != 1 or not len(w) or not np.all(np.isfinite(w)):
             raise ModelError("weights: must be a finite number or a sequence of them")
@@ -247,7 +263,7 @@ class WeightedSum(_Methods):
         """
         try:
             w, k, c = np.broadcast_arrays(*(np.atleast_1d(np.asarray(v, dtype=float)) for v in (weights, dof, ncp)))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ModelError("weights: weights, dof and ncp must be numbers of one length (or 1)") from None
         if w.ndim != 1 or not (np.all(np.isfinite(w)) and np.all(np.isfinite(k)) and np.all(np.isfinite(c))):
             raise ModelError("weights: weights, dof and ncp must be finite")
@@ -290,26 +306,29 @@ class WeightedSum(_Methods):
         >>> round(S.mean(), 12)
         11.5
         """
-        a = np.asarray(matrix, dtype=float)
+        a = _floats("matrix", matrix)
         if a.ndim != 2 or a.shape[0] != a.shape[1] or not np.all(np.isfinite(a)):
             raise ModelError(f"matrix: must be a finite square matrix, got shape {a.shape}")
         d = a.shape[0]
         a = 0.5 * (a + a.T)
-        mu = np.zeros(d) if mean is None else np.asarray(mean, dtype=float)
+        mu = np.zeros(d) if mean is None else _floats("mean", mean)
         root = np.eye(d)
         if cov is not None:
-            values, vectors = np.linalg.eigh(np.asarray(cov, dtype=float))
+            c = _floats("cov", cov)
+            if c.shape != (d, d) or not np.all(np.abs(c - c.T) <= 1e-12 * np.max(np.abs(c))):
+                raise ModelError(f"cov: must be a symmetric {d} x {d} matrix")
+            values, vectors = np.linalg.eigh(c)
             if np.min(values) < -1e-12 * np.max(np.abs(values)):
                 raise ModelError("cov: must have no negative eigenvalue")
             root = vectors * np.sqrt(np.maximum(values, 0.0))
-        ell = np.zeros(d) if linear is None else np.asarray(linear, dtype=float)
+        ell = np.zeros(d) if linear is None else _floats("linear", linear)
         if mu.shape != (d,) or ell.shape != (d,) or root.shape != (d, d):
             raise ModelError(f"mean: mean, linear and cov must fit the {d} x {d} matrix")
         values, vectors = np.linalg.eigh(root.T @ a @ root)
         slope = vectors.T @ (root.T @ (2.0 * a @ mu + ell))  # of each standard normal coordinate
         small = np.abs(values) <= 4.0 * d * 2.0**-52 * np.max(np.abs(values), initial=0.0)
         lam, b = values[~small], slope[~small]
-        shift = float(mu @ a @ mu + ell @ mu) + float(constant) - math.fsum(b * b / (4.0 * lam))
+        shift = float(mu @ a @ mu + ell @ mu) + _real("constant", constant) - math.fsum(b * b / (4.0 * lam))
         sigma = math.sqrt(math.fsum(slope[small] ** 2))
         return cls.chi2(lam, 1.0, (b / (2.0 * lam)) ** 2, sigma=sigma, shift=shift)
 
@@ -398,7 +417,7 @@ class EmpiricalSum(_Methods):
     def __init__(self, data: Any, n: Any) -> None:
         try:
             x = np.asarray(data, dtype=float).ravel()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ModelError("data: must be numbers") from None
         if len(x) < 2 or not np.all(np.isfinite(x)):
             raise ModelError(f"data: must be at least 2 finite numbers, got {len(x)}")

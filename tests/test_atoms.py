@@ -145,7 +145,7 @@ def test_misfit_is_rounding_and_sees_what_is_wrong(name: str) -> None:
     model, level = MODELS[name]
     law = sector_law(model, level)
     sector = max(law.sectors, key=lambda s: s.log_bound(level))
-    assert atoms.misfit(law, (sector,)) < 1e-8
+    assert atoms.misfit(law, (sector,)) < 1e-10
     theta = model.variance_scale * sector.s**2
     nodes = law.bins.nodes
     last = slice(law.bins.start[-2], None) if sector.special and sector.special[-1] else slice(0, law.bins.start[1])

@@ -90,6 +90,15 @@ def test_one_cube(n: int, x: float) -> None:
         assert holds(density, mp.log(mp.npdf(mp.cbrt(t)) * mp.sqrt(15) / (3 * mp.cbrt(t) ** 2)))
 
 
+def test_what_is_left_of_the_cut_near_zero() -> None:
+    """B = f exp(-xi) Bi <= 1 + 0.2215/xi for xi >= 15, as docs/certified.md has it: in ball arithmetic at points of two decades."""
+    flint = pytest.importorskip("flint")
+    for i in range(47):
+        xi = flint.arb(15) * (flint.arb(i) / 10).exp()
+        y = (xi * 3 / 2) ** (flint.arb(2) / 3)
+        assert flint.arb.pi().sqrt() * y.sqrt().sqrt() * (-xi).exp() * y.airy_bi() < 1 + flint.arb("0.2215") / xi
+
+
 def test_cubes_of_the_reference_table() -> None:
     with open(ROOT / "data/reference/cubic_sum.csv") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))

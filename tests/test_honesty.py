@@ -126,6 +126,19 @@ def test_classical_single_saddle(level: float, truth: str, off: float) -> None:
 
 
 @pytest.mark.nojit
+@pytest.mark.parametrize(("width", "dim", "level"), [(12, 400, 1.0), (20, 100, 0.3), (7, 1000, 0.5)])
+def test_classical_states_how_far_it_is_off(width: int, dim: int, level: float) -> None:
+    """Far from the truth its error is the distance to the sectors' sum: the truth within, and within that sum's own error of it."""
+    model = ldt.AlignmentSum(width, dim)
+    for ask in (ldt.tail, ldt.logpdf):
+        truth = ask(model, level, method="exact").logp
+        classical = ask(model, level, method="saddlepoint", form="classical")
+        sectors = ask(model, level, method="saddlepoint")
+        off = abs(classical.logp - truth)
+        assert off > 4.0 and off <= classical.detail.gap <= off + 2.0 * sectors.error + 0.1
+        assert classical.detail.gap < classical.error < classical.detail.gap + 4.0
+
+
 def test_classical_is_trusted_where_it_holds() -> None:
     result = ldt.tail(ldt.AlignmentSum(5, 5), 1.0, method="saddlepoint", form="classical")
     assert result.detail.trusted and result.status == "ok"

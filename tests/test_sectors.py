@@ -6,6 +6,7 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 
 import ldt
 from ldt.tails.sectors import SECTOR_DROP, Bins, chernoff
@@ -43,3 +44,11 @@ def test_hundreds_of_thousands_of_specialised_neurons() -> None:
     for method in ("exact", "saddlepoint"):
         found = ldt.tail(model, 5.0, method=method)
         assert bound - 25.0 < found.logp < bound and found.error < 1e-4, method
+
+
+def test_near_the_end_of_the_tilts_is_refused_in_words() -> None:
+    """relu with He_4: one neuron carries the event where no tilt holds it (README, Limits)."""
+    model = ldt.AlignmentSum(50, 3000, activation="relu", target=4, c="orthonormal")
+    for method in ("exact", "saddlepoint", "importance"):
+        with pytest.raises(ldt.ConvergenceError, match="montecarlo"):
+            ldt.tail(model, 1.0, method=method)

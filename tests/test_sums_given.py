@@ -101,7 +101,7 @@ def test_against_brute_force(model: Any, x: float, side: str, exact: bool) -> No
         mean = float(given.weights @ drawn)
         second = float(given.weights @ drawn**2)
         spread = math.sqrt(float(np.var(brute)) / len(brute) + max(second - mean * mean, 0.0) / given.effective)
-        assert abs(float(np.mean(brute)) - mean) < 4.5 * spread
+        assert abs(float(np.mean(brute)) - mean) < 4.5 * spread + 1e-12  # all equal: rounding alone
         middle = float(np.median(brute))
         share, other = float(np.mean(brute <= middle)), float(given.weights @ (drawn <= middle))
         assert abs(share - other) < 4.5 * math.sqrt(0.25 / len(brute) + 0.25 / given.effective)

@@ -3,7 +3,7 @@
     benchmarks/peers/run                    # makes the environment, then: python peers.py --write
     python peers.py [--records FILE] [--seconds 150] [--seeds 4] [--budget 60] [--events TEXT] [--rows TEXT] [--write]
 
-Every question is asked in a process of its own, the package loaded (and ldt's loops compiled, on another event) before the clock starts;
+Every question is asked in a process of its own, forked with the package loaded (and ldt's loops compiled, on another event);
 ``--seconds`` of CPU later it is stopped, and that is its answer.  Random methods run with ``--seeds`` seeds, fewer once they have taken
 ``--budget`` seconds together.  Answers are kept in ``--records``, one JSON line each, and not asked again: a run goes on where it was
 stopped.  table.py makes the page of them.
@@ -20,7 +20,9 @@ import os
 import sys
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +90,22 @@ WARM = {
 }  # fmt: skip
 
 
-def _child(peer: Peer, event: Event, seed: int, pipe: Any) -> None:
-    """Load, warm, say so, ask, tell."""
+@cache
+def _ready(peer: Peer, kind: str) -> Callable[[Event, int], Any]:
+    """The row's function, its package loaded; ldt's loops compiled on another event (an easy one for climbs, which take long)."""
+    module, _, function = peer.call.partition(":")
+    ask: Callable[[Event, int], Any] = getattr(importlib.import_module(module), function)
+    if peer.ours:
+        warm = WARM[kind]
+        ask(replace(warm, level=0.2 * warm.level) if peer.black else warm, 1)
+    return ask
+
+
+def _child(ask: Callable[[Event, int], Any], event: Event, seed: int, pipe: Any) -> None:
+    """Ask and tell."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some packages print
     warnings.simplefilter("ignore")
     try:
-        module, _, function = peer.call.partition(":")
-        ask = getattr(importlib.import_module(module), function)
-        if peer.ours:
-            ask(WARM[event.kind], seed)
-        pipe.send({"ready": True})
         cpu, wall = time.process_time(), time.perf_counter()
         found = ask(event, seed)
         answer = {"value": found[0], "error": found[1], "calls": found[2], "cpu": time.process_time() - cpu,
@@ -114,20 +122,16 @@ def once(peer: Peer, event: Event, seed: int, seconds: float) -> dict[str, Any]:
 
     The child is watched from here: under a CPU limit of its own (RLIMIT_CPU) Linux would count its time in ticks of 4 ms.
     """
+    ask = _ready(peer, event.kind)
     here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(peer, event, seed, there))
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(ask, event, seed, there))
     process.start()
     there.close()
     found: dict[str, Any] = {}
-    end = math.inf
     try:
-        while not found and _cpu(process.pid) < end:
+        while not found and _cpu(process.pid) < seconds:  # a child's clock starts at 0
             if here.poll(0.5):
-                told = here.recv()
-                if "ready" in told:
-                    end = _cpu(process.pid) + seconds
-                else:
-                    found = told
+                found = here.recv()
     except EOFError:
         found = {"failed": "the process died"}
     process.kill()
@@ -153,7 +157,7 @@ def number(value: Any) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--records", type=Path, default=HERE / "records.jsonl")
+    parser.add_argument("--records", type=Path, default=HERE.parents[1] / "data/peers.jsonl")
     parser.add_argument("--seconds", type=float, default=150.0)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--budget", type=float, default=60.0)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ldt import errors
 from ldt.adaptation.equations import (
     FLOOR,
     Law,
@@ -326,9 +327,10 @@ def check_model(model: Any) -> None:
 
 
 def positive(name: str, value: Any) -> float:
-    if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.floating, np.integer)) or not 0.0 < float(value) < 1e15:
-        raise ModelError(f"{name}: must be a positive number, got {value!r}")
-    return float(value)
+    number = errors.positive(name, value)
+    if not number < 1e15:
+        raise ModelError(f"{name}: must be a positive number below 1e15, got {value!r}")
+    return number
 
 
 __all__ = ["Adaptation", "Well", "kernel_adaptation"]

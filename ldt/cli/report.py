@@ -77,19 +77,20 @@ def command(
     if isinstance(alpha, str) or not 0.0 < alpha < float("inf"):
         raise ModelError(f"level: must be a positive finite number (a report is of a rare event), got {level!r}")
     entropy = entropy_of(checked_seed(seed))
-    what = {"source": source, "level": alpha, "ridge": ridge, "seed": entropy, "out": out}
+    what = {"source": source, "level": alpha, "ridge": ridge, "out": out}
     chosen = {k: v for k, v in (("particles", particles), ("replicates", replicates)) if v is not None}
     if chosen and (isinstance(found, Architecture) or found.kind != "network"):
         raise ModelError(f"{next(iter(chosen))}: for a network only")
     if isinstance(found, Architecture):
         page, statuses = architecture_report(found, value, **what)
     elif found.kind == "network":
-        page, statuses = network_report(found, options=chosen, **what)
+        page, statuses = network_report(found, options=chosen, seed=entropy, **what)
     else:
-        page, statuses = alignment_report(found, **what)
+        page, statuses = alignment_report(found, seed=entropy, **what)
     target.write(page.text())
-    record = {"report": output, "model": found.to_dict(), "level": float(alpha), "seed": entropy, "pictures": page.pictures,
+    drawn = None if isinstance(found, Architecture) else entropy
+    record = {"report": output, "model": found.to_dict(), "level": float(alpha), "seed": drawn, "pictures": page.pictures,
               "sections": [name for name, _ in page.sections], "statuses": statuses}  # fmt: skip
-    rows = [("report", output), ("model", found.name), ("pictures", str(page.pictures)), ("seed", str(entropy))]
+    rows = [("report", output), ("model", found.name), ("pictures", str(page.pictures)), ("seed", "" if drawn is None else str(drawn))]
     out.answer(record, aligned([*rows, ("status", ", ".join(dict.fromkeys(statuses)))]))
     return exit_code(statuses)

@@ -56,16 +56,17 @@ def _plain(value: Any) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def _again(page: Page, words: str, level: float, ridge: float, seed: int, kinds: list[str]) -> None:
+def _again(page: Page, words: str, level: float, ridge: float, seed: int | None, kinds: list[str]) -> None:
     """How to make the page again, and what to cite."""
     from ldt import __version__
     from ldt.citations import bibtex
 
-    whole = f"ldt-rate report {words} --level {level:g} --ridge {ridge:g} --seed {seed} -o report.html"
+    again = "" if seed is None else f" --seed {seed}"
+    whole = f"ldt-rate report {words} --level {level:g} --ridge {ridge:g}{again} -o report.html"
+    same = "nothing is drawn" if seed is None else "the same seed gives the same numbers for any number of workers"
     page.add(
         "This page again",
-        paragraph(f"Made by ldt {__version__}; the same seed gives the same numbers for any number of workers. All numbers are natural"
-                  " logarithms (nats) unless they say otherwise."),
+        paragraph(f"Made by ldt {__version__}; {same}. All numbers are natural logarithms (nats) unless they say otherwise."),
         preformatted(whole),
         paragraph("What it rests on:"),
         preformatted(bibtex(kinds)),
@@ -246,7 +247,7 @@ def network_report(
 
 
 def architecture_report(
-    model: Any, value: Any, *, source: Source, level: float, ridge: float, seed: int, out: Output
+    model: Any, value: Any, *, source: Source, level: float, ridge: float, out: Output
 ) -> tuple[Page, list[str]]:  # fmt: skip
     """The page of an architecture: exponents, and where its base has a value, nats and P*."""
     import ldt
@@ -291,5 +292,5 @@ def architecture_report(
     page.add("Pictures", *pictures)
     text = f"P* >~ 2 (kappa/k) {found.winner.value}: below that many samples the target is not learned, by any pattern. Costs are"
     page.add("Sample complexity", paragraph(text + " leading energies: the exponents are exact, the constants of P* are estimates."))
-    _again(page, source.words + ("" if value is None else f" --dim {value}"), level, ridge, seed, ["architecture"])
+    _again(page, source.words + ("" if value is None else f" --dim {value}"), level, ridge, None, ["architecture"])
     return page, ["ok"]

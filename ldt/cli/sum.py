@@ -39,7 +39,7 @@ def command(
     import ldt
     from ldt.api import SIDES
     from ldt.errors import ModelError
-    from ldt.tails.methods import method_of
+    from ldt.tails.methods import method_of, plan_of
 
     if (law is None) == (path is None):
         raise ModelError("law: give either --law (with --n) or --file")
@@ -55,7 +55,7 @@ def command(
     seed = checked_seed(seed)
     if isinstance(x, bool) or not isinstance(x, (int, float)) or not math.isfinite(x):
         raise ModelError(f"x: must be a finite number, got {x!r}")
-    chosen = ldt.plan(model, float(x)).method if method == "auto" else method
+    chosen = plan_of(model, float(x), side, density).method if method == "auto" else method
     allowed = method_of(model, chosen).options
     asked = (("samples", samples), ("target_error", target_error), ("workers", workers))
     given = {name: value for name, value in asked if value is not None}

@@ -26,9 +26,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, positive, shown
 from ldt.lazy.spectra import Component
 from ldt.numerics.special import log_ndtr
 from ldt.results import _Record
@@ -60,8 +61,7 @@ def lazy_cost(part: Component, level: float = 1.0) -> LazyCost:
     >>> cost.status, cost.tail > cost.density
     ('ok', True)
     """
-    if not math.isfinite(level) or level <= 0.0:
-        raise ModelError(f"level: must be a positive finite number, got {level!r}")
+    positive("level", level)
     if not part.resolved:
         advice = "lambda is zero within its error: zero by parity (add a bias), or below rounding; a lazy network cannot align"
         return LazyCost(part, level, math.nan, math.nan, math.nan, math.nan, "failed", advice)
@@ -81,7 +81,8 @@ def gaussian_cost(variance: float, level: float = 1.0) -> tuple[float, float]:
     >>> [round(v, 6) for v in gaussian_cost(1e-6)]
     [499994.011183, 500007.826695]
     """
-    _positive("variance", variance)
+    positive("variance", variance)
+    level = _real("level", level)
     return level**2 / (2.0 * variance) + 0.5 * math.log(2.0 * math.pi * variance), -float(log_ndtr(-level / math.sqrt(variance)))
 
 
@@ -104,7 +105,11 @@ def overlap_bound(
     >>> overlap_bound(1e-3, 1.0, 100), overlap_bound(1e-3, 1.0, 100, labels=1.0) <= 0.1
     (0.09090909090909091, True)
     """
-    _positive("eigenvalue", eigenvalue)
+    positive("eigenvalue", eigenvalue)
+    for name, value in (("ridge", ridge), ("samples", samples), ("feature", feature), ("smallest", smallest)):
+        positive(name, value, zero=True)
+    if labels is not None:
+        positive("labels", labels, zero=True)
     weight = eigenvalue * samples * feature
     if labels is None:
         clean = weight / (ridge + weight) if weight > 0.0 else 0.0
@@ -125,9 +130,10 @@ def samples_needed(eigenvalue: float, ridge: float, level: float = 0.5, feature:
     >>> samples_needed(1e-3, 1.0)
     1000.0
     """
-    _positive("eigenvalue", eigenvalue)
-    _positive("feature", feature)
-    if not 0.0 < level < 1.0:
+    positive("eigenvalue", eigenvalue)
+    positive("feature", feature)
+    positive("ridge", ridge, zero=True)
+    if not positive("level", level) < 1.0:
         raise ModelError(f"level: must be between 0 and 1 (a ridge never gives all of the target back), got {level!r}")
     return level / (1.0 - level) * ridge / (eigenvalue * feature)
 
@@ -136,13 +142,19 @@ def posterior_log_probability(
     eigenvalue: float, ridge: float, samples: float, level: float, feature: float = 1.0, labels: float | None = None
 ) -> float:
     """Upper bound on log Pr(f_t >= level) for one draw of the posterior with noise s^2 (nats); log Pr <= 0 where it says nothing."""
-    gap = level - overlap_bound(eigenvalue, ridge, samples, feature, labels)
+    gap = _real("level", level) - overlap_bound(eigenvalue, ridge, samples, feature, labels)
     return float(log_ndtr(-gap / math.sqrt(eigenvalue))) if gap > 0.0 else 0.0
 
 
-def _positive(name: str, value: Any) -> None:
-    if isinstance(value, (bool, str)) or not 0.0 < value < math.inf:
-        raise ModelError(f"{name}: must be a positive finite number, got {value!r}")
+def _real(name: str, value: Any) -> float:
+    """``value`` as a finite float of either sign."""
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ModelError(f"{name}: must be a finite number, got {shown(value)}")
+    return number
 
 
 __all__ = ["LazyCost", "gaussian_cost", "lazy_cost", "overlap_bound", "posterior_log_probability", "samples_needed"]

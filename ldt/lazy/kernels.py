@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, positive
 
 Array = NDArray[np.float64]
 KINDS = ("erf", "relu", "laplace", "rbf")
@@ -70,9 +70,9 @@ class Kernel:
         if self.depth > 1 and not self.is_network:
             raise ModelError(f"depth: must be 1 for {self.kind!r}, which is not the kernel of a network, got {self.depth!r}")
         for name in ("weight_variance", "readout_variance", "length"):
-            _positive(name, getattr(self, name))
+            positive(name, getattr(self, name))
         if self.bias_variance != 0.0:
-            _positive("bias_variance", self.bias_variance)
+            positive("bias_variance", self.bias_variance)
             if not self.is_network:
                 raise ModelError(f"bias_variance: must be 0 for {self.kind!r}, got {self.bias_variance!r}")
 
@@ -127,11 +127,6 @@ def _relu_layer(p: Array, q: Array, c: Array) -> tuple[Array, Array, Array]:
     angle = np.arccos(cosine)
     sine = np.sqrt((1.0 - cosine) * (1.0 + cosine))
     return 0.5 * p, 0.5 * q, size * (sine + (math.pi - angle) * cosine) / (2.0 * math.pi)
-
-
-def _positive(name: str, value: Any) -> None:
-    if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.floating)) or not 0.0 < value < math.inf:
-        raise ModelError(f"{name}: must be a positive finite number, got {value!r}")
 
 
 __all__ = ["KINDS", "Kernel"]

@@ -63,7 +63,7 @@ class _Discrete(Law):
         for real in np.unique(np.real(flat)) if len(flat) else ():
             chosen = np.flatnonzero(np.real(flat) == real)
             values, logp = self._window(float(real))
-            y = values - self.mean
+            y = values - self.centre
             for part in np.array_split(chosen, max(1, len(chosen) * len(y) // 2_000_000)):
                 z = flat[part, None] * y[None, :]
                 if np.max(np.abs(z), initial=0.0) < 0.5:
@@ -75,7 +75,7 @@ class _Discrete(Law):
 
     def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
         values, logp = self._window(s)
-        w = special.softmax(logp + s * (values - self.mean))
+        w = special.softmax(logp + s * (values - self.centre))
         m = float(w @ values)
         y = values - m
         m2, m3, m4 = (float(w @ y**k) for k in (2, 3, 4))
@@ -86,7 +86,7 @@ class _Discrete(Law):
 
     def _draw(self, s: float, size: Any, random: np.random.Generator) -> Any:
         values, logp = self._window(s)
-        total = np.cumsum(special.softmax(logp + s * (values - self.mean)))
+        total = np.cumsum(special.softmax(logp + s * (values - self.centre)))
         return values[np.minimum(np.searchsorted(total, random.random(size) * total[-1], side="right"), len(values) - 1)]
 
     def tilted_sum_rvs(self, s: float, n: int, size: int, random: np.random.Generator) -> tuple[Any, Any]:
@@ -159,7 +159,7 @@ class IntegerLaw(_Discrete):
             k = np.arange(a, b + 1.0)
             with np.errstate(divide="ignore"):
                 logp = np.asarray(self.dist.logpmf(k, *self.shapes))
-            t = logp + s * (k - self.mean)
+            t = logp + s * (k - self.centre)
             top = float(np.max(t))
             edge = max(t[0] if a > lo else -INF, t[-1] if b < hi else -INF)
             if edge < top - 50.0 or (s == 0.0 and half > 1e6):

@@ -1,6 +1,6 @@
 r"""The quadrature route: the cgf of any density, by Gauss-Legendre panels adapted to the tilted density exp(s x) p(x).
 
-    K(s) - s m = log int p(x) exp(s (x - m)) dx,   m = E X.
+    K(s) - s m = log int p(x) exp(s (x - m)) dx,   m = E X (0 where that is not finite).
 
 For real s the panels are halved until the Legendre coefficients of the tilted density have died on each (20 nodes a panel), which
 grades them towards an end of the support where it is singular.  For s + it the same panels serve:
@@ -56,6 +56,7 @@ class DensityLaw(Law):
     def _moments(self) -> tuple[float, float]:
         """Mean and variance: SciPy's, replaced by the quadrature's own where that has both tails light."""
         mean, var = (float(v) for v in self.dist.stats(*self.shapes, moments="mv"))
+        var = INF if var < 0.0 else var  # a formula beyond its range (invweibull with c < 2)
         if not (self.light("upper") and self.light("lower")):
             return mean, var
         self.mean = mean if math.isfinite(mean) else 0.0
@@ -121,7 +122,7 @@ class DensityLaw(Law):
         w = np.exp(self._log_tilted(x, s, origin) - top) * (half[:, None] * WEIGHTS).ravel()
         total = float(np.sum(w))
         w = w / total
-        return Panels(edges, x, w, top + math.log(total) + s * (origin - self.mean), float(w @ x))
+        return Panels(edges, x, w, top + math.log(total) + s * (origin - self.centre), float(w @ x))
 
     def _window(self, s: float) -> tuple[float, float, float, float]:
         """(lo, hi, top, origin): where the tilted density is within e^-REACH of its largest value e^top, which it takes at the origin."""
@@ -137,7 +138,7 @@ class DensityLaw(Law):
             else:
                 grid = np.concatenate([-steps[::-1], [0.0], steps])
         for _ in range(3):
-            t = self._log_tilted(grid, s, self.mean)
+            t = self._log_tilted(grid, s, self.centre)
             t = np.where(t == INF, -INF, t)  # an integrable infinity at an end
             i = int(np.argmax(t))
             fine = np.linspace(grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)], 101)
@@ -196,7 +197,7 @@ class DensityLaw(Law):
             density = panels.w.reshape(-1, ORDER) / WEIGHTS  # times half
             re, im = legendre_transform(t[~slow], middle, half, np.ascontiguousarray(density @ ANALYSIS.T))
             ratio[~slow] = re - 1.0 + 1j * im
-        return special.log1p(ratio) + 1j * t * (panels.mean - self.mean)
+        return special.log1p(ratio) + 1j * t * (panels.mean - self.centre)
 
     def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
         panels = self.panels(s)
@@ -220,7 +221,7 @@ class DensityLaw(Law):
         edges = np.unique(np.concatenate([np.linspace(a, b, cells + 1) for a, b in zip(panels.edges[:-1], panels.edges[1:], strict=True)]))
         middle, width = 0.5 * (edges[:-1] + edges[1:]), np.diff(edges)
         origin = panels.mean
-        p = np.exp(self._log_tilted(middle, s, origin) - panels.log_mass - s * (self.mean - origin)) * width
+        p = np.exp(self._log_tilted(middle, s, origin) - panels.log_mass - s * (self.centre - origin)) * width
         p /= p.sum()
         total, log_q = np.cumsum(p), np.log(p / width)
         sums, logs = np.zeros(size), np.zeros(size)
@@ -229,5 +230,5 @@ class DensityLaw(Law):
             i = np.minimum(np.searchsorted(total, random.random((size, m)) * total[-1], side="right"), len(p) - 1)
             x = edges[i] + width[i] * random.random((size, m))
             sums += np.sum(x, axis=1)
-            logs += np.sum(self._log_tilted(x, s, origin) - panels.log_mass - s * (self.mean - origin) - log_q[i], axis=1)
+            logs += np.sum(self._log_tilted(x, s, origin) - panels.log_mass - s * (self.centre - origin) - log_q[i], axis=1)
         return sums, logs

@@ -5,7 +5,8 @@ A ``Law`` carries mean, variance, support, lattice, and the cumulant generating 
 
     K(s) = drift s + gaussian s^2/2 + o(|s|) or with a real part that only falls,   |s| -> inf off the real axis,
 
-which is what lets a contour be bent.  ``centred`` is K(s) - s E X, computed without that difference where it matters (n up to 1e6).
+which is what lets a contour be bent.  ``centred`` is K(s) - s E X, computed without that difference where it matters (n up to 1e6); of
+a law without a finite mean it is K itself (``centre`` 0).
 Each side has its own class: ``light(side)`` says whether a tilt of the needed sign exists (the lower tail of a lognormal law is light).
 
 ``as_law`` turns frozen SciPy laws, and laws, into laws.
@@ -47,17 +48,22 @@ class Law:
         return self.tilt_range[1] > 0.0 if side == "upper" else self.tilt_range[0] < 0.0
 
     @property
+    def centre(self) -> float:
+        """What ``centred`` is taken about: the mean, or 0 where that is not finite."""
+        return self.mean if math.isfinite(self.mean) else 0.0
+
+    @property
     def tail_class(self) -> str:
         """'light' if E exp(sX) is finite around 0, else 'heavy' (on at least one side)."""
         return "light" if self.light("upper") and self.light("lower") else "heavy"
 
     def centred(self, s: Any) -> Any:
-        """K(s) - s E X for Re s in ``tilt_range`` (or off the cuts)."""
+        """K(s) - s centre for Re s in ``tilt_range`` (or off the cuts)."""
         raise NoTiltError(f"law: E exp(sX) of {self.name} is not known")
 
     def cgf(self, s: Any) -> Any:
         """K(s) = log E exp(sX), any branch of the logarithm that is continuous along lines and exact under exp(n K)."""
-        return self.centred(s) + s * self.mean
+        return self.centred(s) + s * self.centre
 
     def radius(self, s: float) -> float:
         """A radius of a disc around real s on which K is analytic and of moderate size."""
@@ -66,13 +72,13 @@ class Law:
         return 0.5 * room if room < INF else scale
 
     def cumulants(self, s: float) -> tuple[float, float, float, float, float]:
-        """(K(s) - s E X, K'(s), K''(s), K''', K'''') at real s in ``tilt_range``: Cauchy's integral on a circle of 64 points."""
+        """(K(s) - s centre, K'(s), K''(s), K''', K'''') at real s in ``tilt_range``: Cauchy's integral on a circle of 64 points."""
         r, m = self.radius(s), 64
         turn = np.exp(2j * np.pi * np.arange(m) / m)
         values = np.asarray(self.centred(s + r * turn))
         here = float(np.real(self.centred(np.array([s]))[0]))
         c = [float(np.real(np.mean((values - here) * turn**-k))) * math.factorial(k) / r**k for k in range(5)]
-        return here, self.mean + c[1], c[2], c[3], c[4]
+        return here, self.centre + c[1], c[2], c[3], c[4]
 
     def logpdf(self, x: Any) -> Any:
         """log density at x; of a discrete law, log probability of x."""
@@ -143,6 +149,10 @@ class Affine(Law):
         self.discrete, self.continuation = base.discrete, base.continuation
         self.drift = self.shift + self.weight * base.drift
         self.gaussian = self.weight**2 * base.gaussian
+
+    @property
+    def centre(self) -> float:
+        return self.shift + self.weight * self.base.centre
 
     def centred(self, s: Any) -> Any:
         return self.base.centred(self.weight * s)

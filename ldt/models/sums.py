@@ -53,9 +53,9 @@ class Sum:
         constants = [(law, n) for law, n in parts if law.var == 0.0]
         self.name = name
         self._constant = math.fsum(n * law.mean for law, n in constants)
-        means = (Fraction(n) * Fraction(law.mean) if math.isfinite(law.mean) else Fraction(0) for law, n in self.parts)
-        self._exact_mean = sum(means, Fraction(self._constant))
-        self._mean = math.fsum([self._constant, *(n * law.mean for law, n in self.parts)])
+        self._centre = sum((Fraction(n) * Fraction(law.centre) for law, n in self.parts), Fraction(self._constant))
+        means = [self._constant, *(n * law.mean for law, n in self.parts)]
+        self._mean = math.nan if INF in means and -INF in means else math.fsum(means)
         self._var = math.fsum(n * law.var for law, n in self.parts)
         lows = [n * law.support[0] for law, n in self.parts]
         highs = [n * law.support[1] for law, n in self.parts]
@@ -108,11 +108,11 @@ class Sum:
         return span, math.fsum([self._constant, *(n * lattice[1] for lattice, n in known)])
 
     def excess(self, x: float) -> float:
-        """x - E S with one rounding."""
-        return float(Fraction(x) - self._exact_mean)
+        """x - E S with one rounding; without what has no finite mean."""
+        return float(Fraction(x) - self._centre)
 
     def centred(self, s: Any) -> Any:
-        """K_S(s) - s E S of an array of real or complex s."""
+        """K_S(s) - s E S (without what has no finite mean) of an array of real or complex s."""
         s = np.atleast_1d(np.asarray(s))
         total = np.zeros(s.shape, dtype=complex if np.iscomplexobj(s) else float)
         for law, n in self.parts:
@@ -128,8 +128,8 @@ class Sum:
         here = np.array([float(s0)])
         for law, n in self.parts:
             base, weight, shift = (law.base, law.weight, law.shift) if isinstance(law, Affine) else (law, 1.0, 0.0)
-            if abs(s0 * weight * base.mean) < 0.3 or type(base).cgf is Law.cgf:
-                own, about = law.centred, Fraction(law.mean)
+            if abs(s0 * weight * base.centre) < 0.3 or type(base).cgf is Law.cgf:
+                own, about = law.centred, Fraction(law.centre)
             else:
                 own, about = _scaled_cgf(base, weight), Fraction(shift)
             value = float(np.real(np.atleast_1d(own(here))[0]))
@@ -260,10 +260,14 @@ class CompoundLaw(Law):
             s *= 2.0
         return math.copysign(INF, sign)
 
+    @property
+    def centre(self) -> float:
+        return self.number.centre * self.claim.centre
+
     def centred(self, s: Any) -> Any:
         s = np.asarray(s)
         inner = self.claim.centred(s)
-        return self.number.centred(inner + s * self.claim.mean) + self.number.mean * inner
+        return self.number.centred(inner + s * self.claim.centre) + self.number.centre * inner
 
     def cgf(self, s: Any) -> Any:
         return self.number.cgf(self.claim.cgf(np.asarray(s)))

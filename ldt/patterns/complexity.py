@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, positive
 from ldt.models.architecture import Architecture
 from ldt.results import TailResult, _Record
 
@@ -75,15 +75,14 @@ def sample_complexity(source: Any, level: float | None = None, *, ridge: float =
     """
     from ldt.models.alignment import AlignmentSum
 
-    if isinstance(ridge, bool) or not isinstance(ridge, (int, float)) or not 0.0 < ridge < math.inf:
-        raise ModelError(f"ridge: must be a positive number, got {ridge!r}")
+    ridge = positive("ridge", ridge)
     model, error = None, 0.0
     if isinstance(source, AlignmentSum):
         if level is None:
             raise ModelError("level: missing; a model needs the level that A is to reach")
         from ldt.tails.exact import exact
 
-        logp, error, _ = exact(source, float(level))
+        logp, error, _ = exact(source, positive("level", level))
         model, cost = source, -logp
     elif isinstance(source, TailResult):
         if source.quantity != "tail" or not isinstance(source.logp, float):
@@ -99,10 +98,9 @@ def sample_complexity(source: Any, level: float | None = None, *, ridge: float =
     k = discrepancy if discrepancy is not None else discrepancy_of(model) if model is not None else None
     if k is None:
         raise ModelError("discrepancy: missing; k = E (f-y)^2 is known for a model only")
-    if isinstance(k, bool) or not isinstance(k, (int, float)) or not 0.0 < k < math.inf:
-        raise ModelError(f"discrepancy: must be a positive number, got {k!r}")
+    k = positive("discrepancy", k)
     factor = 2.0 * ridge / k
-    return SampleComplexity(factor * cost, factor * error, cost, float(k), float(ridge))
+    return SampleComplexity(factor * cost, factor * error, cost, k, ridge)
 
 
 def discrepancy_of(model: Any) -> float:

@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, positive, shown
 from ldt.numerics.random import block_generator, entropy_of
 from ldt.results import _Record
 from ldt.rg.brute import fourier_spectrum, sample
@@ -45,8 +45,8 @@ def predicted_exponent(a: float, b: float, regime: str = "ridge") -> float:
     """
     if regime not in REGIMES:
         raise ModelError(f"regime: must be one of {', '.join(REGIMES)}, got {regime!r}")
-    if not (a > 0.0 and b > 0.0):
-        raise ModelError(f"a, b: must be positive, got {a!r} and {b!r}")
+    positive("a", a)
+    positive("b", b)
     big = min(b, 2.0 * (1.0 + a))
     return big if regime == "ridgeless" else (min(a, big) if regime == "continuum" else big) / (1.0 + a)
 
@@ -54,6 +54,7 @@ def predicted_exponent(a: float, b: float, regime: str = "ridge") -> float:
 def equivalent_error(spectrum: Any, target_squares: Any, ridge: float, samples: float) -> float:
     """The mean test error of the posterior mean in the large-P theory, labels without noise."""
     lam, y2 = _spectrum(spectrum), np.asarray(target_squares, dtype=float)
+    positive("samples", samples)
     kappa = effective_ridge(lam, ridge, samples)
     missing = kappa / (kappa + samples * lam)
     return float((missing**2 * y2).sum() / (1.0 - ((1.0 - missing) ** 2).sum() / samples))
@@ -69,6 +70,8 @@ def regression_errors(spectrum: Any, target: Any, ridge: float, samples: int, *,
     """
     lam, y = _spectrum(spectrum), np.asarray(target, dtype=float)
     entropy = entropy_of(rng)
+    _whole("samples", samples, 1)
+    _whole("repeats", repeats, 2)
     found = []
     for i in range(repeats):
         phi = block_generator(entropy, i).standard_normal((samples, len(lam)))
@@ -105,6 +108,8 @@ def learning_curve(
     """
     lam, y = power_law(a, modes), power_law(b, modes) ** 0.5
     entropy = entropy_of(rng)
+    for p in samples:
+        _whole("samples", p, 1)
     theory = [equivalent_error(lam, y * y, ridge, p) for p in samples]
     pairs = [regression_errors(lam, y, ridge, p, repeats=repeats, rng=np.random.SeedSequence((entropy, i))) for i, p in enumerate(samples)]
     measured, error = [v for v, _ in pairs], [e for _, e in pairs]
@@ -151,6 +156,10 @@ def universality(
     """
     if len(samples) < 2:
         raise ModelError("samples: an exponent needs at least two values of P")
+    positive("ridge", ridge)
+    positive("v", v, zero=True)
+    for p in samples:
+        _whole("samples", p, 1)
     lam, entropy = fourier_spectrum(a, modes), entropy_of(rng)
     y = fourier_spectrum(b, modes) ** 0.5
     gaussian, flowed, measured, error, notes = [], [], [], [], []
@@ -179,6 +188,11 @@ def gaussian_loss(spectrum: Any, target: Any, r: float) -> float:
     """<int (f-y)^2> at u = 0: bias and scatter of a draw, exactly."""
     lam, y = _spectrum(spectrum), np.asarray(target, dtype=float)
     return float(((y / (1.0 + r * lam)) ** 2 + lam / (1.0 + r * lam)).sum())
+
+
+def _whole(name: str, value: Any, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= 10**6:
+        raise ModelError(f"{name}: must be an integer from {low} to 1e6, got {shown(value)}")
 
 
 def fit_exponent(samples: Any, values: Any, errors: Any = None) -> tuple[float, float]:

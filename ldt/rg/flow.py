@@ -35,7 +35,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, positive
 from ldt.results import _Record
 from ldt.rg.ridge import Array, _spectrum
 
@@ -59,13 +59,11 @@ class Action(_Record):
             For couplings out of range or shapes that differ.
         """
         lam = _spectrum(spectrum)
-        for name, value, low in (("r", r, False), ("u", u, True)):
-            if isinstance(value, (bool, str)) or not 0.0 <= value < math.inf or (value == 0.0 and not low):
-                raise ModelError(f"{name}: must be a finite number {'>= 0' if low else '> 0'}, got {value!r}")
+        r, u = positive("r", r), positive("u", u, zero=True)
         y = np.zeros(len(lam)) if target is None else np.asarray(target, dtype=float)
         if y.shape != lam.shape or not np.all(np.isfinite(y)):
             raise ModelError(f"target: must have one finite number for each of {len(lam)} modes, got shape {y.shape}")
-        return cls(lam, float(r), float(u), y)
+        return cls(lam, r, u, y)
 
 
 @dataclass(frozen=True)

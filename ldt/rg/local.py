@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ldt.errors import ConvergenceError, ModelError
+from ldt.errors import ConvergenceError, ModelError, positive
 from ldt.results import _Record
 
 
@@ -114,9 +114,8 @@ def _cumulants(r: float, u: float) -> tuple[float, float]:
 
 
 def _couplings(r: Any, u: Any, c: Any) -> None:
-    for name, value, positive in (("r", r, True), ("u", u, False), ("c", c, False)):
-        if isinstance(value, (bool, str)) or not 0.0 <= value < math.inf or (positive and value == 0.0):
-            raise ModelError(f"{name}: must be a finite number {'> 0' if positive else '>= 0'}, got {value!r}")
+    for name, value, zero in (("r", r, False), ("u", u, True), ("c", c, True)):
+        positive(name, value, zero=zero)
 
 
 __all__ = ["LocalCouplings", "local_exact", "local_flow"]

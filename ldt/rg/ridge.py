@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ldt.errors import ModelError
+from ldt.errors import ModelError, positive
 from ldt.results import _Record
 
 Array = NDArray[np.float64]
@@ -72,7 +72,7 @@ def effective_ridge(spectrum: Any, ridge: float, samples: float) -> float:
     from scipy.optimize import brentq
 
     lam = _spectrum(spectrum)
-    low = _ridge(ridge)
+    low, samples = _ridge(ridge), positive("samples", samples, zero=True)
     if low == 0.0 and samples >= len(lam):
         raise ModelError(f"ridge: must be positive once P >= the number of modes ({samples:g} >= {len(lam)})")
     high = low + float(lam.sum())
@@ -195,9 +195,7 @@ def _spectrum(value: Any) -> Array:
 
 
 def _ridge(value: Any) -> float:
-    if isinstance(value, (bool, str)) or not 0.0 <= value < np.inf:
-        raise ModelError(f"ridge: must be a finite number >= 0, got {value!r}")
-    return float(value)
+    return positive("ridge", value, zero=True)
 
 
 def _cutoff(value: Any, modes: int) -> int:

@@ -88,8 +88,10 @@ def run(
             reasons.append("the sum reaches the level by many small terms, or half of it does")
         elif predicted > SKEW:
             reasons.append(f"the bulk must help by {sigma:.2g} standard deviations, which {size} draws do not cover")
-        if measured > SKEW or largest > SHARE:
+        if largest > SHARE:
             reasons.append(f"a few draws carry the estimate (the largest has {100 * largest:.1f} % of it)")
+        elif measured > SKEW:
+            reasons.append(f"the estimate is skewed ({measured:.2g}, trusted up to {SKEW})")
         found: dict[str, Any] = {
             "logp": logp if density else min(logp, 0.0), "error": error,
             "detail": ConditionalDetail(sigma, predicted, measured, largest, tuple(reasons)),

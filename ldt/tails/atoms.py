@@ -36,7 +36,7 @@ BINOMIAL = 50
 #: Share of the plain tilt mixed into a lone neuron's law, which keeps its weights bounded.
 DEFENCE = 0.2
 #: The second rule: points on a cell of half a standard deviation, cells of that width, and mass below exp(-DROP) left out.
-POINTS, CELLS, DROP = 6, 4000, 60.0
+POINTS, CELLS, DROP = 10, 4000, 60.0
 
 
 @dataclass(frozen=True)

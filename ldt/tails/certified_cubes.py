@@ -9,8 +9,8 @@ y = (3s)^(-4/3)/4, xi = 1/(108 s^2), and Im phi^N = (A^2 + B^2)^(N/2) sin(N arct
 integrated by ``acb.integral`` (adaptive Gauss-Legendre rules with rigorous errors: Petras 2002, Johansson 2018), and what is left out
 is bounded:
 
-* below s_0 on the cut, by A <= exp(-2 xi)/2 and B <= 1 + 0.184/xi (DLMF 9.7(iii)): Im phi^N <= (N/2) exp(-2 xi)
-  (1 + 21 s^2)^N, whose integral over ds/s is at most (N/2) (1 + 21 s_0^2)^N exp(-v)/(2v), v = 1/(54 s_0^2), for v > 30;
+* below s_0 on the cut, by A <= exp(-2 xi)/2 and B <= 1 + 0.2215/xi for xi > 15 (docs/certified.md): Im phi^N <= (N/2) exp(-2 xi)
+  (1 + 24 s^2)^N, whose integral over ds/s is at most (N/2) (1 + 24 s_0^2)^N exp(-v)/(2v), v = 1/(54 s_0^2), for v > 30;
 * beyond s_2 on the ray, by |phi(s)| <= (2 pi)^(1/2) (3|s|)^(-1/3) exp(1/(108 |s|^2)) max |Ai| over the disc |z| <= (3|s|)^(-4/3)/4, which
   falls with |s|: at most |phi|^N exp(-t Re s_2)/(|s_2| t cos psi).
 
@@ -108,13 +108,13 @@ class _Path:
     def start(self) -> float:
         """s_0 below which the bound says that nothing is left."""
         need = self.digits * math.log(10.0) + math.log(self.n) + abs(float(self.scale)) + 30.0
-        v = 0.5 * (need + math.sqrt(need * need + 84.0 * self.n / 54.0))
+        v = 0.5 * (need + math.sqrt(need * need + 96.0 * self.n / 54.0))
         return 1.0 / math.sqrt(54.0 * v)
 
     def below(self, s: Any) -> Any:
         """The bound of the cut's integral from 0 to s."""
         v = 1 / (54 * s * s)
-        value = self.n * (1 + 21 * s * s) ** self.n * (-v - self.scale).exp() / 2
+        value = self.n * (1 + 24 * s * s) ** self.n * (-v - self.scale).exp() / 2
         return value * s if self.density else value / (2 * v)
 
     def beyond(self, s: Any) -> Any:

@@ -21,8 +21,8 @@ ATOMS = (300, 3500)
 PROVED = "ball arithmetic: the error is a proved bound (needs python-flint, ldt[certified])"
 
 
-def choose(model: Any, level: float) -> Plan:
-    """The plan for one model and level."""
+def choose(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for one model and level, the same for both sides."""
     width = model.width
     try:
         tilt_ends = model.neuron.theta_max < math.inf
@@ -71,8 +71,8 @@ def installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def choose_network(model: Any, level: float) -> Plan:
-    """The plan for a network of standard-normal parameters: splitting, whatever the level."""
+def choose_network(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for a network of standard-normal parameters: splitting, whatever the level and side."""
     gradients = {"method": "hamiltonian", "seconds": None, "note": "umbrella sampling along gradients: wide layers (needs pymbar)"}
     candidates = (
         {"method": "splitting", "seconds": None, "note": "independent climbs from the prior to the event; returns the weights"},

@@ -40,6 +40,8 @@ MAX_SCAN = 20_000
 #: A change of the exponent from one grid point to the next below which the grid resolves it.
 FLAT = 1.5
 MAX_PANELS = 4096
+#: Doublings in a row that bring an integral no further, after which it is left with its last change as noise.
+VAIN = 3
 #: A relative change of an integral by which its last refinement was not needed any more.
 ENOUGH = 1e-13
 #: (shift of s_1, angle of the ray in degrees, nodes a panel) of the two evaluations.
@@ -157,7 +159,8 @@ class _Cut:
                 last = float(h[i])
                 grid.append(float(v[i]))
                 values.append(float(g[i]))
-        raise ConvergenceError(f"level: no end of the integrand on the cut was found up to s = {math.exp(float(v[-1])):.3g}")
+        where = math.exp(float(v[-1]))
+        raise ConvergenceError(f"level: no end of the integrand on the cut was found up to s = {where:.3g}; use method='conditional'")
 
     def _turn(self, v: float, valley: bool, lo: float) -> float:
         from scipy.optimize import brentq, minimize_scalar
@@ -218,7 +221,7 @@ def _composite(integrand: Any, a: float, b: float, nodes: int, rounding: float) 
     """(integral, sum of moduli, noise, nodes) of ``integrand`` over [a, b]: panels are doubled until no more than ENOUGH, or
     the relative ``rounding`` of its values, changes."""
     x, w = _rule(nodes)
-    old, before, count, panels = None, math.inf, 0, max(4, math.ceil((b - a) / 6.0))
+    old, before, count, panels, vain = None, math.inf, 0, max(4, math.ceil((b - a) / 6.0)), 0
     while True:
         half = 0.5 * (b - a) / panels
         points = a + half * (2.0 * np.arange(panels)[:, None] + 1.0 + x)
@@ -228,7 +231,8 @@ def _composite(integrand: Any, a: float, b: float, nodes: int, rounding: float) 
         change = math.inf if old is None else abs(total - old)
         # at rounding the changes stop falling, whatever that rounding is
         stuck = change < 1e-7 * moduli and change > 0.1 * before
-        if change <= max(rounding, ENOUGH) * moduli or stuck or panels >= MAX_PANELS:
+        vain = vain + 1 if old is not None and change > 0.5 * before else 0  # values that are noise: no rule converges
+        if change <= max(rounding, ENOUGH) * moduli or stuck or vain >= VAIN or panels >= MAX_PANELS:
             return total, moduli, (max(change, before) if stuck else change) + rounding * moduli, count
         old, before, panels = total, change, 2 * panels
 
@@ -253,7 +257,7 @@ def _upper(law: CutLaw, n: int, t: float, density: bool, shift: float, degrees: 
     one, two = jump.real * math.exp(top - base), ray.imag * math.exp(log_ray - base)
     total = one + two
     if not total > 0.0:
-        raise ConvergenceError(f"level: the two parts of the path cancel at {t:.6g} (sum {total:.3g})")
+        raise ConvergenceError(f"level: the two parts of the path cancel at t = {t:.6g}; use method='conditional' or 'montecarlo'")
     noise = (noise * math.exp(top - base) + ray_noise * math.exp(log_ray - base)) / total
     lost = (jump_moduli * math.exp(top - base) + moduli * math.exp(log_ray - base)) / total
     detail = CutDetail(one / total, math.exp(end), lost)
@@ -323,6 +327,6 @@ def _lower(law: CutLaw, n: int, t: float, density: bool, shift: float, degrees: 
         step *= 0.5
     base, ray, noise, count, moduli = _ray(law, n, t, density, -math.exp(v + step), degrees, nodes)
     if not ray.imag > 0.0:
-        raise ConvergenceError(f"level: the path cancels at {t:.6g}")
+        raise ConvergenceError(f"level: the path cancels at t = {t:.6g}; use method='montecarlo'")
     log = base + math.log(ray.imag / math.pi)
     return _Found(log, noise / ray.imag, count + len(values), CutDetail(0.0, -math.exp(v), moduli / ray.imag))

@@ -108,6 +108,8 @@ def _positive(model: Any, t: float, density: bool, side: str) -> Value:
 
 
 def _value(found: tuple[float, float, int, Any]) -> Value:
+    if not found[1] < 0.1:
+        raise ConvergenceError("level: the two evaluations on the cut did not agree; use method='conditional' or 'montecarlo'")
     return Value(found[0], found[1], found[3])
 
 

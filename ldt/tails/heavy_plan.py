@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ldt.models.heavy_sum import MAX_DRAWS
+from ldt.models.heavy_sum import MAX_DRAWS, standard
 from ldt.results import Plan
 from ldt.tails.certified_cubes import MAX_TERMS
 from ldt.tails.choose import PROVED, installed
 
 
-def choose(model: Any, level: float) -> Plan:
-    """The plan for one model and level."""
+def choose(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for one model, level and side."""
     known, n = model.term.law is not None, model.n
     sampled = 1e5 * n * 3e-8 if 1e5 * n <= MAX_DRAWS else None
     why = f"draws n = {n:.3g} terms a sample" if sampled is None else ""
@@ -31,4 +31,6 @@ def choose(model: Any, level: float) -> Plan:
     candidates = tuple({"method": m, "seconds": s, "note": note} for m, s, note in rows)
     if known:
         return Plan("exact", "no tilt exists; the transform on its cut gives every digit at a cost that does not grow with n", candidates)
+    if not density and not model.term.symmetric and standard(model, level, side)[1] == "lower":
+        return Plan("montecarlo", "the side without large jumps of a sum whose transform is not known", candidates)
     return Plan("conditional" if sampled else "bigjump", "no tilt exists and the transform is not known on its cut", candidates)

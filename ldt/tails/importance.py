@@ -33,9 +33,9 @@ from ldt.tails.saddlepoint import SAFETY, Evaluation, evaluate, refined, saddle_
 from ldt.tails.sectors import SectorLaw, build, measurable, sector_law
 
 #: Look-ups (at most one a neuron) in one block, samples in one, and look-ups in one call unless ``samples`` says otherwise.
-BLOCK_NEURONS = 2_000_000
+BLOCK_LOOKUPS = 2_000_000
 BLOCK_SAMPLES = 8_192
-MAX_NEURONS = 4_000_000_000
+MAX_LOOKUPS = 4_000_000_000
 #: Samples that an estimate rests on, at the least (where the width allows).
 LEAST = 256
 #: Error (nats) aimed at if nothing is asked, and the share of the value that may be left out (and is added to the error).
@@ -137,7 +137,7 @@ class _Run:
     def draw(self, wanted: list[int]) -> None:
         """At least ``wanted[i]`` more samples of sector i, in equal blocks combined in block order."""
         tasks, owners = [], []
-        most = max(1, min(BLOCK_SAMPLES, BLOCK_NEURONS // self.effort))
+        most = max(1, min(BLOCK_SAMPLES, BLOCK_LOOKUPS // self.effort))
         for i, n in enumerate(wanted):
             count = -(-n // most)
             for _ in range(count):
@@ -174,7 +174,7 @@ def importance(
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) (or log p) at level > 0; a dict of TailResult fields.
 
-    Sampling stops at an error of ``target_error`` nats (0.01 if neither is given) or after about ``samples`` (MAX_NEURONS neurons).
+    Sampling stops at an error of ``target_error`` nats (0.01 if neither is given) or after about ``samples`` (MAX_LOOKUPS look-ups).
     """
     target = checked_target(target_error) if target_error is not None else 0.0 if samples is not None else TARGET_ERROR
     budget = sample_count(samples) if samples is not None else None
@@ -232,13 +232,13 @@ def _pilot(run: _Run, budget: int | None) -> None:
 def _least(run: _Run, n: int, budget: int | None) -> int:
     """n samples a sector, or as few as the budget and the width allow."""
     count = len(run.law.sectors)
-    most: int = MAX_NEURONS // (100 * run.effort * count) + 2
+    most: int = MAX_LOOKUPS // (100 * run.effort * count) + 2
     return max(4, min(n, (budget or n * 4 * count) // (4 * count), most))
 
 
 def _sample(run: _Run, pilot: _Run, budget: int | None, target: float) -> None:
     """Rounds of samples until the standard error is ``target`` (if that is positive) or the budget is used up."""
-    cap = budget if budget is not None else max(MAX_NEURONS // run.effort, 8 * len(run.law.sectors))
+    cap = budget if budget is not None else max(MAX_LOOKUPS // run.effort, 8 * len(run.law.sectors))
     floor, source = _least(run, 8, budget), pilot
     while run.drawn < cap:
         total, variance = source.estimate()
@@ -294,7 +294,7 @@ def _allocation(run: _Run, source: _Run, target: float, cap: int, floor: int) ->
     pairs = zip(source.shares(total), source.sums, strict=True)
     spread = np.array([p * math.sqrt(min(s.relative_variance(), 1e6) + 0.05) for p, s in pairs])
     now = np.array([s.n for s in run.sums], dtype=float)
-    least = min(LEAST, MAX_NEURONS // (20 * run.effort) + 2)
+    least = min(LEAST, MAX_LOOKUPS // (20 * run.effort) + 2)
     need = max(1.2 * float(spread.sum()) ** 2 / target**2, 1.2 * run.drawn, least) if target > 0.0 else cap
     run.goal = int(min(need, cap))
     more = np.maximum(min(need, cap, 8.0 * max(source.drawn, least)) * spread / spread.sum() - now, floor - now).clip(min=0.0)

@@ -37,8 +37,8 @@ class Method:
 
 @dataclass(frozen=True)
 class Family:
-    """The ``methods`` of one kind of model, ``plan`` ('module:function' of (model, level) -> Plan), which is what 'auto' follows, and for
-    symmetric models the runner ``origin`` of the density at level 0, if that needs one of its own."""
+    """The ``methods`` of one kind of model, ``plan`` ('module:function' of (model, level, side, density) -> Plan), which is what 'auto'
+    follows, and for symmetric models the runner ``origin`` of the density at level 0, if that needs one of its own."""
 
     methods: Mapping[str, Method]
     plan: str
@@ -110,9 +110,9 @@ def method_of(model: Any, name: Any) -> Method:
     return methods[name]
 
 
-def plan_of(model: Any, level: float) -> Plan:
-    """The Plan for one model and level (finite); nothing is run."""
-    found: Plan = _load(family(model).plan)(model, level)
+def plan_of(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The Plan for one model, level (finite) and side, or for the density; nothing is run."""
+    found: Plan = _load(family(model).plan)(model, level, side, density)
     return found
 
 

@@ -16,7 +16,8 @@ cannot see are measured besides:
 * one saddle ('classical'): the number of specialised neurons is an integer, so the tilted law of A is a row of bumps, mu apart and
   sigma wide (the specialised neuron's mean contribution, and the spread at fixed number).  By Poisson summation the row differs from
   its smooth envelope by a ripple of relative size 2 exp(-2 pi^2 sigma^2/mu^2)    (derived in docs/theory.md).
-  The verdict fires when ripple or next-order term exceeds 0.1; then the gap between the convex and the non-convex rate is added.
+  The verdict fires when ripple or next-order term exceeds 0.1; with a ripple the distance to the sum over sectors, and the error of
+  that sum, are added: the truth lies within them.
 """
 
 from __future__ import annotations
@@ -186,8 +187,8 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
     if cut is not None:
         ripple = _ripple(law, whole)
         if ripple > DOUBT:
-            finest = refined(law, level, density).law
-            gap = max(0.0, whole.log_bound(level) - max(s.log_bound(level) for s in finest.sectors))
+            finest = refined(law, level, density)
+            gap = abs(value - finest.log_value) + math.log1p(SAFETY * finest.next_order)
     error = math.log1p(SAFETY * (following + ripple)) + gap + rounding(whole, level) + ROUNDING
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)

@@ -179,7 +179,8 @@ class Bins:
                 heapq.heappush(front, (-bounds[near], near))
         kept = [found[n] for n in sorted(found) if bounds[n] >= best - SECTOR_DROP]
         if not all(sector.reached(level) for sector in kept):
-            raise ConvergenceError(f"level: at level {level:g} a saddle point that matters lies too near the end of the tilts")
+            end = "lies too near the end of the tilts (the overlap is linear far out); only method='montecarlo' applies"
+            raise ConvergenceError(f"level: at level {level:g} a saddle point that matters {end}")
         left = [v for v in bounds.values() if v < best - SECTOR_DROP] + [-b for b, _ in front if -b >= best - SECTOR_DROP]
         return kept, max(left) - best + math.log(4.0 * len(left)) if left else -math.inf
 

@@ -60,10 +60,9 @@ def by_atoms(model: Sum, x: float, density: bool, side: str) -> Value:
             from ldt.tails.sum_saddle import saddle
 
             return _inverted(model, x, saddle(model, x, s_side, pole=False), True)
-        from ldt.tails.sum_exact import _both
+        from ldt.tails.sum_exact import _asked
 
-        upper, lower = _both(model, x, lambda s: _tail(model, x, s))
-        return upper if side == "upper" else lower
+        return _asked(model, x, side, lambda s: _tail(model, x, s))
     return _conditioned(continuous, atoms, x, density, side)
 
 

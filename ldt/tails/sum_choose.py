@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
 from ldt.models.cut_laws import cut_law
-from ldt.models.heavy_sum import MAX_DRAWS
+from ldt.models.heavy_sum import MAX_DRAWS, HeavySum, heavy_side
 from ldt.models.law_quadrature import DensityLaw
 from ldt.models.laws import Affine
 from ldt.models.sums import Sum
 from ldt.results import Plan
 
+#: Probabilities above this are left of 1 by the light side with an error below 1e-8.
+CARRIED = 1e-5
 
-def choose(model: Sum, level: float) -> Plan:
-    """The plan for one sum and level."""
+
+def _by_complement(model: Sum, one: HeavySum, level: float) -> bool:
+    """Whether the other side is light and P on the heavy one is above CARRIED for certain: one term reaches the level, the others at
+    their lower end."""
+    side = "lower" if model.light("upper") else "upper" if model.light("lower") else ""
+    if not side or not math.isfinite(one.term.support):
+        return False
+    alone = heavy_side(one, level, side, "auto") - (one.n - 1) * one.term.support
+    with np.errstate(all="ignore"):
+        log_one = float(one.term.log_sf(np.array([alone]))[0])
+    return log_one > math.log(CARRIED / one.n)
+
+
+def choose(model: Sum, level: float, side: str = "upper", density: bool = False) -> Plan:
+    """The plan for one sum, level and side."""
     upper = model.degenerate or model.light("upper")
     lower = model.degenerate or model.light("lower")
     terms = sum(n for _, n in model.parts)
     loose = model.discrete and model.lattice is None and not model.degenerate
     law = model.parts[0][0] if model.parts else None
-    one = None if upper and lower else model.heavy()
+    one = None if upper and lower else model.heavy(side)
     known = not (upper and lower) and (cut_law(model) is not None if one is None else one.term.law is not None)
     alone = terms == 1 and isinstance(law.base if isinstance(law, Affine) else law, DensityLaw)
     if alone:
         chosen, reason = "exact", "one term with a density: its own tail integral, heavy tails included"
     elif known:
         chosen, reason = "exact", "no tilt exists; the transform on its cut gives every digit at a cost that does not grow with n"
+    elif one is not None and not density and model.light(side):
+        chosen, reason = "exact", f"a tilt exists on the {side} side"
+    elif one is not None and _by_complement(model, one, level):
+        chosen, reason = "exact", "P is not small: it is the complement of the light side, which is exact"
     elif one is not None:
         drawn = 1e5 * one.n <= MAX_DRAWS
         chosen, reason = "conditional" if drawn else "bigjump", "no tilt exists and the transform is not known on its cut"

@@ -111,10 +111,10 @@ def sum_exact(model: Sum, x: float, *, density: bool = False, side: str = "upper
             return found
     if density:
         return _density(model, x)
-    upper, lower = _both(model, x, lambda s: _tail(model, x, s))
+    value = _asked(model, x, side, lambda s: _tail(model, x, s))
     if side == "lower" and model.atom is not None and model.atom[0] == x:  # P(S <= x) = P(S < x) + P(S = x)
-        return _with_atom(lower, model.atom[1])
-    return upper if side == "upper" else lower
+        return _with_atom(value, model.atom[1])
+    return value
 
 
 def _degenerate(model: Sum, x: float, density: bool, side: str) -> Value:
@@ -147,31 +147,32 @@ def _with_atom(value: Value, log_atom: float) -> Value:
     return Value(total, value.error + EPS * (1.0 + abs(log_atom)), value.detail)
 
 
-def _both(model: Any, x: float, one: Any) -> tuple[Value, Value]:
-    """(P(S >= x), P(S < x)) as Values: each directly where it is below 1/2 and has a tilt, else from the other."""
+def _asked(model: Any, x: float, side: str, one: Any) -> Value:
+    """P(S >= x), or P(S < x) for the lower ``side``: directly where it is below 1/2 and has a tilt, else from the other."""
     order = ["upper", "lower"] if x >= model._mean or not math.isfinite(model._mean) else ["lower", "upper"]
     usable = [s for s in order if model.light(s)]
     if not usable:
         model.check_light(order[0])
-    found = {usable[0]: one(usable[0])}
+    found: dict[str, Value] = {usable[0]: one(usable[0])}
     first = found[usable[0]]
     if len(usable) == 2 and not first.logp < LOG_HALF:
         found[usable[1]] = one(usable[1])
-    for a, b in (("upper", "lower"), ("lower", "upper")):
-        if a not in found:
-            found[a] = complement(found[b])
-    for a in order:
-        if a not in usable and not (found[a].error < 1e-6):
-            model.check_light(a)
-    return found["upper"], found["lower"]
+    if side in found:
+        return found[side]
+    value = complement(found["lower" if side == "upper" else "upper"])
+    if side not in usable and not value.error < 1e-6:
+        model.check_light(side)
+    return value
 
 
-def _judged(first: Inverted, second: Inverted, conditioning: float, path: str, tilt: float, what: str) -> Value:
+def _judged(model: Any, first: Inverted, second: Inverted, conditioning: float, path: str, tilt: float, x: float) -> Value:
     variation = abs(first.log_value - second.log_value)
     cancellation = first.noise + second.noise
     error = 2.0 * variation + cancellation + conditioning + FLOOR
     if not error < 0.1:
-        raise ConvergenceError(f"level: the inversion did not converge ({what}); use method='saddlepoint' or 'importance'")
+        light = model.light("upper") and model.light("lower")
+        use = "'saddlepoint' or 'importance'" if light else "'conditional' or 'montecarlo'"
+        raise ConvergenceError(f"level: the inversion of {model.name} did not converge at {x:g}; use method={use}")
     nodes = first.nodes + second.nodes
     return Value(first.log_value, float(error), SumDetail(path, tilt, variation, float(cancellation), float(conditioning), nodes))
 
@@ -207,13 +208,13 @@ def _density(model: Sum, x: float) -> Value:
     usable = [s for s in sides if model.light(s)]
     if not usable:
         model.check_light(sides[0])
-    return _inverted(model, x, saddle(model, x, usable[0], pole=False), True)
+    # towards a side without a tilt no saddle exists, and any line will do: that of the tail
+    return _inverted(model, x, saddle(model, x, usable[0], pole=usable[0] != sides[0]), True)
 
 
 def _inverted(model: Sum, x: float, s0: float, density: bool) -> Value:
     """Twice along the path that fits."""
     conditioning = _conditioning(model, s0, x)
-    what = f"{model.name} at {x:g}"
     taken = _taken_out(model, x)
     atom = None if taken is None else (taken[1], taken[0] - x)
     with np.errstate(over="ignore"):
@@ -227,7 +228,7 @@ def _inverted(model: Sum, x: float, s0: float, density: bool) -> Value:
                     break
                 step *= 0.5
             assert first is not None and second is not None
-            return _judged(first, second, conditioning, "bent", s0, what)
+            return _judged(model, first, second, conditioning, "bent", s0, x)
         slow = any(isinstance(law.base if isinstance(law, Affine) else law, DensityLaw) for law, _ in model.parts)
         most = MAX_NODES_QUADRATURE if slow else MAX_NODES
         left, right = reach(model, x, s0, density=density)
@@ -239,7 +240,7 @@ def _inverted(model: Sum, x: float, s0: float, density: bool) -> Value:
         step = 2.0 * math.pi / (left + right) / 1.31
         frame = model.frame(other, x)
         second = straight(frame.cgf, frame.excess, other, frame.scale, step, density, most, atom)
-        return _judged(first, second, conditioning, "straight", s0, what)
+        return _judged(model, first, second, conditioning, "straight", s0, x)
 
 
 def _moved(model: Sum, s0: float, density: bool) -> float:
@@ -278,6 +279,9 @@ class _Scaled:
 
     discrete = True
 
+    def excess(self, j: float) -> float:
+        return self.model.excess(self.offset + self.span * j) / self.span
+
     def centred(self, s: Any) -> Any:
         return self.model.centred(np.asarray(s) / self.span)
 
@@ -314,7 +318,7 @@ def _on_lattice(model: Sum, x: float, density: bool, side: str) -> Value:
     k, on = lattice_index(model, x)
     scaled = _Scaled(model, span, offset)
     low, high = scaled.support
-    far = "upper" if not k <= scaled._mean else "lower"
+    far = "upper" if not k <= scaled._mean or scaled._mean == math.inf else "lower"
     if not model.light(far) and abs(k) > MAX_HEAVY_LATTICE:
         raise MethodError(
             f"method: 'exact' has no tilt on the {far} side of {model.name} (heavy tail on a lattice), and the complement of the other side"
@@ -336,11 +340,12 @@ def _on_lattice(model: Sum, x: float, density: bool, side: str) -> Value:
         return certain(0) if side == "upper" else certain(1)
     if k <= low:
         return certain(1) if side == "upper" else certain(0)
-    corner = _corner(model, scaled, k if side == "upper" else k - 1)
-    if corner is not None and k == (high if side == "upper" else low + 1):
-        return corner
-    upper, lower = _both(scaled, k, lambda s: _periodic(scaled, k, saddle(scaled, k, s, pole=True), False))  # type: ignore[arg-type]
-    return upper if side == "upper" else lower
+    for end, own in ((high, "upper"), (low, "lower")):  # one value on one side, all others on the other
+        if math.isfinite(end) and k == (end if own == "upper" else end + 1):
+            corner = _corner(model, scaled, int(end))
+            if corner is not None:
+                return corner if side == own else complement(corner)
+    return _asked(scaled, k, side, lambda s: _periodic(scaled, k, saddle(scaled, k, s, pole=True), False))  # type: ignore[arg-type]
 
 
 def _periodic(scaled: Any, k: int, s0: float, density: bool) -> Value:
@@ -359,8 +364,9 @@ def _periodic(scaled: Any, k: int, s0: float, density: bool) -> Value:
                 raise MethodError(f"method: 'exact' needs {m:.1e} nodes of {points:.1e} values each here; use method='montecarlo'")
         frame = scaled.frame(s, k)
         found.append(periodic(frame.cgf, frame.excess, s, frame.scale, m, density))
-    conditioning = _conditioning(scaled.model, s0 / scaled.span, scaled.offset + scaled.span * k)
-    return _judged(found[0], found[1], conditioning, "periodic", s0 / scaled.span, f"{scaled.model.name}, lattice point {k}")
+    x = scaled.offset + scaled.span * k
+    conditioning = _conditioning(scaled.model, s0 / scaled.span, x)
+    return _judged(scaled.model, found[0], found[1], conditioning, "periodic", s0 / scaled.span, x)
 
 
 def run(model: Sum, level: float, *, density: bool, side: str) -> dict[str, Any]:

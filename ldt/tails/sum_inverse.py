@@ -16,7 +16,7 @@ from ldt.tails.sum_exact import lattice_index, sum_exact
 
 EPS = 2.0**-52
 #: Probabilities of a lattice law that agree to this count as equal, so that ppf(cdf(k)) = k whatever the last digits do.
-EQUAL = 1e-13
+EQUAL = 5e-13
 
 
 def quantile(model: Sum, q: float, lower: bool) -> float:
@@ -53,8 +53,8 @@ def _on_lattice(model: Sum, target: float, lower: bool) -> float:
     assert model.lattice is not None
     span, offset = model.lattice
     ends: list[float] = [round((e - offset) / span) if math.isfinite(e) else e for e in model.support]
-    k = lattice_index(model, model._mean)[0]
-    step = max(1, round(math.sqrt(model._var) / span))
+    k = lattice_index(model, _bulk(model))[0]
+    step = max(1, round(math.sqrt(model._var) / span)) if math.isfinite(model._var) else 1
     if _enough(model, k, target, lower):
         top = k
         while k >= ends[0] and _enough(model, k, target, lower):
@@ -74,11 +74,16 @@ def _on_lattice(model: Sum, target: float, lower: bool) -> float:
     return offset + span * top
 
 
+def _bulk(model: Sum) -> float:
+    """The mean, or where that is not finite an end of the support, or 0."""
+    return model._mean if math.isfinite(model._mean) else next((e for e in model.support if math.isfinite(e)), 0.0)
+
+
 def _start(model: Sum, target: float, side: str) -> tuple[float, float]:
     """A first guess and its scale: the mean and the standard deviation; for a heavy tail, the jump that alone has the probability."""
     one = None if model.light(side) else model.heavy(side)
     if one is None:
-        x = model._mean if math.isfinite(model._mean) else next((e for e in model.support if math.isfinite(e)), 0.0)
+        x = _bulk(model)
         return x, math.sqrt(model._var) if math.isfinite(model._var) else max(abs(x), 1.0)
     jump = float(one.term.isf(np.array([min(target - math.log(one.n), -1.0)]))[0])
     bulk = (one.n - 1) * one.term.mean if math.isfinite(one.term.mean) else 0.0

@@ -13,11 +13,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ldt.errors import LdtError
+from ldt.errors import LdtError, NoTiltError
 from ldt.models.sums import Sum
 
 #: Probability beyond the reach: e^-EXPONENT.
 EXPONENT = 42.0
+#: Tilts below this, in units of 1/sd, are near 0: the tilt range ends further out.
+NEAR = 1e-3
 
 
 def unit(model: Sum) -> float:
@@ -26,10 +28,15 @@ def unit(model: Sum) -> float:
 
 
 def derivatives(model: Sum, s: float) -> tuple[float, float, float, float, float]:
-    """Cumulants at s, with K' = inf (of the side of s) where they overflow or the tilt range has been left."""
+    """Cumulants at s, with K' = inf (of the side of s) where they overflow or the tilt range has been left, and K' = E S where s is too
+    near 0 for the quadrature of a heavy tail on the other side."""
     with np.errstate(all="ignore"):
         try:
             k = model.cumulants(s)
+        except NoTiltError:
+            if abs(s) < NEAR * unit(model):
+                return 0.0, model._mean, math.inf, math.nan, math.nan
+            k = (math.inf,) * 5
         except (OverflowError, ZeroDivisionError, LdtError):
             k = (math.inf,) * 5
     if not math.isfinite(k[1]):
@@ -40,7 +47,7 @@ def derivatives(model: Sum, s: float) -> tuple[float, float, float, float, float
 def curvature(model: Sum, s0: float, pole: bool) -> float:
     """Second derivative at s0 of K - s x - log|s| (``pole``) or of K - s x; positive also where K'' has sunk into rounding."""
     k2 = derivatives(model, s0)[2]
-    return max(k2, 1e-300) + (s0**-2.0 if pole else 0.0)
+    return max(k2, 1e-300) + (1.0 / s0 * (1.0 / s0) if pole else 0.0)
 
 
 def root(slope: Callable[[float], float], end: float, scale: float, cap: float, tol: float) -> float:

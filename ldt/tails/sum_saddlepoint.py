@@ -74,13 +74,13 @@ def _one(model: Any, x: float, density: bool, upper: bool, span: float) -> Value
     towards = "upper" if x >= model._mean else "lower"
     if not density and (towards == "upper") != upper and abs(x - model._mean) > span:
         raise ConvergenceError("level: no saddle point on that side of the mean")
-    at_mean = abs(x - model._mean) <= 1e-13 * (abs(x) + math.sqrt(model._var))
+    at_mean = math.isfinite(model._mean) and abs(x - model._mean) <= 1e-13 * (abs(x) + math.sqrt(model._var))
     s = 0.0 if at_mean else saddle(model, x, towards, pole=False, tol=1e-13)
     k = derivatives(model, s)
     turned = sign if not density else 1.0
     cumulants = (k[0], turned * k[1], k[2], turned * k[3], k[4])
     # K is centred: K(s) - s x = centred(s) - s (x - E S)
-    excess = model.excess(x) if hasattr(model, "excess") else x - model._mean
+    excess = model.excess(x)
     if turned * s < 0.0 and not density:  # within half a span of the mean, on its other side
         s, cumulants, excess = 0.0, _at_zero(model, turned), 0.0
     value, following, parts, _ = expansion(turned * s, cumulants, turned * excess, density, span)
@@ -121,7 +121,7 @@ def run(model: Sum, level: float, *, density: bool, side: str) -> dict[str, Any]
     }  # fmt: skip
     if value.detail.certain:
         return found | {"error_kind": "bound", "advice": f"{value.detail.certain} exactly: x is outside the support"}
-    if not math.isfinite(value.logp) or not math.isfinite(value.error):
+    if not math.isfinite(value.logp) or not math.isfinite(value.error) or (value.logp > 0.0 and not density):
         return found | {
             "logp": math.nan, "error": math.inf, "status": "failed", "advice": "no saddle-point expansion holds here; use method='exact'",
         }  # fmt: skip

@@ -35,16 +35,6 @@ def add_erf(sums: Array, x: Array, weights: Array) -> None:
 
 
 @compiled
-def erf_of(x: Array) -> Array:
-    """erf of every entry of x, C-contiguous."""
-    out = np.empty_like(x)
-    a, b = x.ravel(), out.ravel()
-    for t in range(a.size):
-        b[t] = fast_erf(a[t])
-    return out
-
-
-@compiled
 def total(sums: Array) -> float:
     """The sum of the entries."""
     found = 0.0
@@ -151,4 +141,4 @@ def change_outputs(inner: Array, phi: Array, rows: Any, i: Any, new: Array, v: A
             phi[row, i[a, p]] = new[a, p]
 
 
-__all__ = ["change_outputs", "changed_overlaps", "erf_of", "erf_outputs", "middle_overlaps", "overlaps", "preactivations"]
+__all__ = ["change_outputs", "changed_overlaps", "erf_outputs", "middle_overlaps", "overlaps", "preactivations"]

@@ -17,8 +17,9 @@ import numpy as np
 
 from ldt.errors import ModelError
 from ldt.models.networks.base import Array, Layer, ReadoutNetwork, State, field_integer, field_positive
-from ldt.models.networks.erf_layers import change_outputs, changed_overlaps, erf_of, erf_outputs, middle_overlaps, overlaps, preactivations
+from ldt.models.networks.erf_layers import change_outputs, changed_overlaps, erf_outputs, middle_overlaps, overlaps, preactivations
 from ldt.models.networks.points import FINER, field_points, hermite_rule, norm_factor, normal_columns
+from ldt.numerics.fast_erf import erf_all
 
 CONVENTIONS = ("raw", "ratio", "orthonormal")
 
@@ -117,9 +118,9 @@ class ThreeLayerNetwork(ReadoutNetwork):
         for c, z in enumerate(x):
             w, m = z[: n1 * d].reshape(n1, d) / math.sqrt(d), z[n1 * d :].reshape(n2, n1) / math.sqrt(n1)
             below = w @ points.T
-            phi = erf_of(below)
+            phi = erf_all(below)
             inner = m @ phi
-            h = self._scale * (erf_of(inner) @ weights)
+            h = self._scale * (erf_all(inner) @ weights)
             v[c] = h @ h
             back = np.exp(-inner * inner)
             back *= (2.0 * steep * self._scale * h)[:, None] * weights

@@ -104,10 +104,7 @@ def _networks() -> list[Case]:
     few = {"particles": 100, "moves": 3}
     two, cnn = TwoLayerNetwork, ConvolutionalNetwork
     own, plain = Concentrated(3, 5), FunctionNetwork(linear_score, 6, units=3, label="own function, a linear score")
-    return [
-        Case("one neuron", two(1, 5), 1.0, few),
-        Case("a moderate event", two(5, 5), 0.1, few),
-        Case("1 or 2 specialised neurons coexist", two(5, 10), 0.3, few),
+    cases = [
         Case("2, 3 or 4 specialised neurons coexist", two(5, 5), 1.0, few),
         Case("2 or 3 specialised neurons coexist", two(5, 10), 1.0, few),
         Case("3 or 4 specialised neurons coexist", two(10, 10), 1.0, few),
@@ -116,8 +113,13 @@ def _networks() -> list[Case]:
         Case("linear channels, GFL", cnn(5, 4, 3, activation="linear", target=1), 2.0, few),
         Case("an own class", own, 1.0, few, truth=ldt.logsf(own.sum, 1.0)),
         Case("a plain score, levels of 0 and 1", plain, 4.0, few, truth=float(log_ndtr(-4.0))),
-        Case("2, 3 or 4 coexist, default options", two(5, 5), 1.0, {}),
     ]
+    return [
+        Case("one neuron", two(1, 5), 1.0, few), Case("a moderate event", two(5, 5), 0.1, few),
+        Case("1 or 2 specialised neurons coexist", two(5, 10), 0.3, few, replicates=200), *(replace(case, replicates=40) for case in cases),
+        Case("3 or 4 coexist, replicates 1.4 nats apart", two(10, 10), 1.0, {"particles": 30, "moves": 1}, replicates=100),
+        Case("2, 3 or 4 coexist, default options", two(5, 5), 1.0, {}, replicates=8),
+    ]  # fmt: skip
 
 
 CASES = {

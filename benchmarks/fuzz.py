@@ -403,6 +403,16 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def counts(done: list[dict[str, Any]]) -> str:
+    """What the blocks add up to, as docs/robustness.md has it."""
+    keys = ("cases", "answered", "refused", "certified", "agreed")
+    lines = ["| part | cases | answered | refused with a reason | checked by balls | by another method | findings |", "|---|" + "--:|" * 6]
+    rows = {part: [sum(b[k] for b in done if b["part"] == part) for k in keys]
+            + [sum(len(b["findings"]) for b in done if b["part"] == part)] for part in PARTS}  # fmt: skip
+    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    return "\n".join([*lines, *(f"| {part} | " + " | ".join(f"{n:,}" for n in row) + " |" for part, row in rows.items())])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("output", type=Path)
@@ -414,10 +424,7 @@ def main() -> None:
     asked = parser.parse_args()
     done = read(asked.output)
     if asked.count:
-        for part in PARTS:
-            mine = [b for b in done if b["part"] == part]
-            print(part, {k: sum(b[k] for b in mine) for k in ("cases", "answered", "refused", "certified", "agreed")},
-                  "findings", sum(len(b["findings"]) for b in mine))  # fmt: skip
+        print(counts(done))
         return
     seen = {(b["part"], b["block"]) for b in done}
     for number in range(asked.first, asked.first + asked.blocks):

@@ -13,7 +13,7 @@ from typing import Any
 
 from ldt.errors import ConvergenceError, Interrupted, MethodError, ModelError, NoTiltError
 from ldt.results import Cost, Plan, RateResult, TailResult
-from ldt.tails.methods import family, method_of, origin_of, plan_of
+from ldt.tails.methods import Method, family, method_of, origin_of, plan_of
 
 SIDES = ("upper", "lower")
 LOG_HALF = -math.log(2.0)
@@ -503,13 +503,7 @@ def _each(model: Any, level: Any, method: str, quantity: str, side: str, options
     start = time.perf_counter()
     density = quantity == "density"
     chosen = plan_of(model, value, side, density).method if method == "auto" else method
-    how = method_of(model, chosen)
-    unknown = sorted(set(options) - set(how.options))
-    if unknown:
-        allowed = ", ".join(how.options) or "none"
-        raise ModelError(f"{unknown[0]}: not an option of method {chosen!r} (its options: {allowed})")
-    if density and not how.density:
-        raise MethodError(f"method: {chosen!r} gives tails, not densities")
+    how = _asked(model, chosen, density, options)
     if model.symmetric:
         found = _mirrored(model, -value if side == "lower" else value, chosen, density, options)
     else:
@@ -522,6 +516,18 @@ def _each(model: Any, level: Any, method: str, quantity: str, side: str, options
     return result
 
 
+def _asked(model: Any, method: str, density: bool, options: dict[str, Any]) -> Method:
+    """The method, which must know the options and, if asked for them, give densities."""
+    how = method_of(model, method)
+    unknown = sorted(set(options) - set(how.options))
+    if unknown:
+        allowed = ", ".join(how.options) or "none"
+        raise ModelError(f"{unknown[0]}: not an option of method {method!r} (its options: {allowed})")
+    if density and not how.density:
+        raise MethodError(f"method: {method!r} gives tails, not densities")
+    return how
+
+
 def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[str, Any]) -> dict[str, Any]:
     """The upper tail or density at x of a symmetric law without an atom at 0, from its value at |x|."""
     run = method_of(model, method).load()
@@ -531,23 +537,15 @@ def _mirrored(model: Any, x: float, method: str, density: bool, options: dict[st
         run = origin_of(model) or run
         options = {}
     found = run(model, abs(x), density=density, side="upper", **options)
-    return _complement(found) if x < 0.0 and not density else found
+    from ldt.tails.arrays import complement
 
-
-def _complement(found: dict[str, Any]) -> dict[str, Any]:
-    """log(1 - P) with its error, from log P at the mirrored level."""
-    from ldt.numerics.special import log_complement
-
-    logq, error = log_complement(found["logp"], found["error"])
-    # What the detail says of the mirrored event (its hits, its specialised neurons) is not true of this one.
-    told: dict[str, Any] = getattr(found.get("detail"), "complement", dict)()
-    if found.get("interrupted"):
-        told = {k: v for k, v in told.items() if k not in ("status", "advice")}
-    return {**found, "logp": logq, "error": error, **told}
+    return complement(found) if x < 0.0 and not density else found
 
 
 def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, options: dict[str, Any]) -> TailResult:
     import numpy as np
+
+    from ldt.tails.arrays import answers, gathered
 
     try:
         array = np.asarray(levels)
@@ -558,9 +556,15 @@ def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, o
         raise ModelError(f"level: must be a finite number or an array of them, got {levels!r}") from None
     if not np.all(np.isfinite(array)):
         raise ModelError(f"level: must be finite, got {float(array[~np.isfinite(array)].ravel()[0])!r} among the levels")
+    start = time.perf_counter()
+    at_once = None
+    if method != "auto" and model.symmetric:
+        how = _asked(model, method, quantity == "density", options)
+        away = array[array != 0.0]
+        at_once = answers(how, model, -away if side == "lower" else away, quantity == "density", options)
     results: list[TailResult] = []
     stopped = False
-    for x in array.ravel():
+    for x in array.ravel() if at_once is None else array[array == 0.0]:
         if stopped:
             results.append(_not_reached(model, float(x), method, quantity, side))
             continue
@@ -569,18 +573,8 @@ def _broadcast(model: Any, levels: Any, method: str, quantity: str, side: str, o
         except Interrupted as stop:
             stopped = True
             results.append(stop.result)
-    methods = {r.method for r in results}
-
-    def gather(name: str, dtype: Any = float) -> Any:
-        return np.array([getattr(r, name) for r in results], dtype=dtype).reshape(array.shape)
-
-    found = TailResult(
-        logp=gather("logp"), error=gather("error"), error_kind=results[0].error_kind if results else "estimate",
-        method=methods.pop() if len(methods) == 1 else method, status=gather("status", object), quantity=quantity, side=side, level=array,
-        model=model, seed=results[0].seed if results else None, advice=gather("advice", object),
-        cost=Cost(sum(r.cost.nodes for r in results), sum(r.cost.samples for r in results), sum(r.cost.seconds for r in results)),
-        detail=tuple(r.detail for r in results),
-    )  # fmt: skip
+    question = {"model": model, "level": array, "quantity": quantity, "side": side}
+    found = gathered(results, at_once, method, question, time.perf_counter() - start)
     if stopped:
         raise Interrupted(found)
     return found

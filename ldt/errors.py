@@ -21,7 +21,7 @@ def shown(value: Any, most: int = 80) -> str:
 
 
 class LdtError(Exception):
-    """Base class of the errors that the package raises on purpose; its message is one line.
+    """Base class of the errors that the package raises on purpose; its message is one line of at most 1000 characters.
 
     Examples
     --------
@@ -32,6 +32,10 @@ class LdtError(Exception):
     ...     print(error)
     width: must be an integer from 1 to 1e+12, got 0
     """
+
+    def __str__(self) -> str:
+        text = super().__str__()  # a file may bring a name or a value of any length into it
+        return text if len(text) <= 1000 else f"{text[:600]} ... {text[-300:]}"
 
 
 class ModelError(LdtError, ValueError):

@@ -310,12 +310,12 @@ def test_supports_signs_and_refusals() -> None:
         ldt.tail(ldt.IidSum(stats.norm(), 3), 5.0, method="bigjump")
     with pytest.raises(ldt.ModelError, match="n: "):
         ldt.CubicSum(0)
-    other = ldt.IidSum(stats.invgamma(1.5), 3)
+    other = ldt.IidSum(stats.betaprime(2.0, 1.5), 3)
     with pytest.raises(ldt.NoTiltError, match="conditional"):
         ldt.tail(other, 1e9, method="exact")
     near, drawn = ldt.tail(other, 20.0, method="exact"), ldt.tail(other, 20.0, method="conditional", rng=1)  # the light side's complement
     assert near.error < 1e-8 and abs(near.logp - drawn.logp) < 4.5 * drawn.error
-    assert ldt.plan(other, 100.0).method == "conditional"
+    assert (ldt.plan(other, 100.0).method, ldt.plan(other, 1e5).method) == ("exact", "conditional")
     with pytest.raises(ldt.MethodError, match="large jumps"):
         ldt.tail(pareto, 5.0, method="conditional", side="lower")
 
@@ -447,7 +447,7 @@ def test_processes_give_the_same_bytes() -> None:
     asks = [
         (ldt.CubicSum(20), 3.0, "conditional"), (ldt.CubicSum(20), 1.0, "montecarlo"),
         (ldt.IidSum(stats.pareto(2.0), 8), 60.0, "conditional"),
-        (ldt.IidSum(stats.invgamma(2.5), 6), 8.0, "conditional"), (ldt.IidSum(stats.lognorm(1.0), 8), 20.0, "montecarlo"),
+        (ldt.IidSum(stats.betaprime(2.0, 2.5), 6), 8.0, "conditional"), (ldt.IidSum(stats.lognorm(1.0), 8), 20.0, "montecarlo"),
         (ldt.IidSum(stats.beta(2.0, 3.0), 8), 5.0, "importance"),
     ]  # fmt: skip
     with ProcessPoolExecutor(2) as pool:

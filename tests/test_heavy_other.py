@@ -48,8 +48,8 @@ def test_laplace_transform_without_a_mean(law: Any) -> None:
 
 def test_auto_knows_the_sides() -> None:
     """The light side and what is not small go to 'exact', the far heavy side to sampling; so do mirrored laws and densities."""
-    model = ldt.IidSum(stats.invgamma(2.5), 10)
-    mirrored = ldt.WeightedSum(stats.invgamma(2.5), -1.0, counts=10)
+    model = ldt.IidSum(stats.betaprime(2.0, 3.0), 10)
+    mirrored = ldt.WeightedSum(stats.betaprime(2.0, 3.0), -1.0, counts=10)
     for x in (3.0, 20.0, 1e4):
         far = x == 1e4
         upper, lower = (ldt.tail(model, x, side=side) for side in ("upper", "lower"))
@@ -65,14 +65,36 @@ def test_auto_knows_the_sides() -> None:
 
 def test_density_towards_the_heavy_side() -> None:
     """No saddle exists there; the line serves while the density is not small, and the stated error grows as it should."""
-    model = ldt.WeightedSum([stats.invgamma(2.5), stats.norm()], [1.0, 1.0])
+    model = ldt.WeightedSum([stats.betaprime(2.0, 3.0), stats.norm()], [1.0, 1.0])
     for x, most in ((1.0, 1e-12), (50.0, 1e-7), (1e4, 0.1)):
         lo, hi = max(0.0, x - 12.0), x + 12.0
-        known = integrate.quad(lambda y, x=x: stats.invgamma(2.5).pdf(y) * stats.norm.pdf(x - y), lo, hi, epsabs=0.0, epsrel=1e-12)[0]
+        known = integrate.quad(lambda y, x=x: stats.betaprime(2.0, 3.0).pdf(y) * stats.norm.pdf(x - y), lo, hi, epsabs=0.0, epsrel=1e-12)[0]
         found = ldt.logpdf(model, x, method="exact")
         assert abs(found.logp - math.log(known)) <= found.error + 1e-11 and found.error < most
     with pytest.raises((ConvergenceError, NoTiltError), match=r"montecarlo|conditional"):
         ldt.logpdf(ldt.IidSum(stats.nct(3.0, 1.0), 3), 1e6, method="exact")
+
+
+@pytest.mark.parametrize("a", [0.8, 2.5, 20.0])
+def test_inverse_gamma_on_the_cut(a: float) -> None:
+    """Two terms by one integral, one by SciPy, and at a = 1/2 the stable law: Levy variables twice as large."""
+    law = stats.invgamma(a)
+    model = ldt.IidSum(law, 2)
+    for x in (1.5, 20.0):
+        known = convolved(law, x)
+        found = ldt.tail(model, x)
+        assert found.method == "exact" and abs(found.logp - math.log(known)) < 1e-10 and found.error < 1e-12
+    far = ldt.tail(model, 1e60)  # P(X > x) -> x^-a/Gamma(a + 1), one of two
+    assert far.logp == pytest.approx(math.log(2.0) - a * math.log(1e60) - math.lgamma(a + 1.0), rel=1e-12)
+    below = ldt.tail(model, 0.4 / a, side="lower")
+    known = integrate.quad(lambda y: law.pdf(y) * law.cdf(0.4 / a - y), 0.0, 0.4 / a, epsabs=0.0, epsrel=1e-11)[0]
+    assert abs(below.logp - math.log(known)) < 1e-9 and below.error < 1e-11
+    twice = ldt.WeightedSum(stats.levy(), 2.0, counts=7)
+    for x in (30.0, 1e8):
+        assert ldt.tail(ldt.IidSum(stats.invgamma(0.5), 7), x).logp == pytest.approx(ldt.tail(twice, x).logp, rel=1e-12)
+    mixed = ldt.WeightedSum([law, stats.norm()], [1.0, 1.0])
+    known = integrate.quad(lambda y: law.pdf(y) * stats.norm.sf(50.0 - y), 0.0, 70.0, points=[50.0], epsabs=0.0, epsrel=1e-11, limit=300)[0]
+    assert ldt.tail(mixed, 50.0).logp == pytest.approx(math.log(known + law.sf(70.0)), abs=1e-9)
 
 
 def test_infinite_means_of_both_signs() -> None:

@@ -279,3 +279,20 @@ methods = [{ method = "exact" }]
 def test_shipped_sweeps() -> None:
     for path in (Path(__file__).parents[1] / "data" / "sweeps").glob("*.toml"):
         assert len(read_sweep(path).points) > 10
+
+
+def test_locks_held_and_locks_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another sweep's lock is refused; a file system without locks is not taken for one, and the store says so."""
+    fcntl = pytest.importorskip("fcntl")
+    path = tmp_path / "records.jsonl"
+    with records.Store(path) as store:
+        assert store.locked
+        with pytest.raises(ldt.ModelError, match="another sweep"):
+            records.Store(path)
+
+    def none(*_: Any) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with records.Store(path) as store:
+        assert not store.locked

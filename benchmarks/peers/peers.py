@@ -1,7 +1,7 @@
 """The same rare events through the packages people would otherwise use, and through ldt.
 
     benchmarks/peers/run                    # makes the environment, then: python peers.py --write
-    python peers.py [--records FILE] [--seconds 150] [--seeds 4] [--budget 60] [--events TEXT] [--rows TEXT] [--write]
+    python peers.py [--records FILE] [--seconds 150] [--seeds 3] [--budget 20] [--events TEXT] [--rows TEXT] [--write]
 
 Every question is asked in a process of its own, forked with the package loaded (and ldt's loops compiled, on another event);
 ``--seconds`` of CPU later it is stopped, and that is its answer.  Random methods run with ``--seeds`` seeds, fewer once they have taken
@@ -29,6 +29,7 @@ from typing import Any
 from events import EVENTS, Event
 
 HERE = Path(__file__).parent
+SEEDS = 3
 SMOOTH = ("concentrated", "chisquares", "gammas")
 EVERY = ("concentrated", "full", "cubes", "chisquares", "gammas")
 
@@ -77,7 +78,7 @@ PEERS = [
     Peer("one tilt, 2e4 samples (NumPy)", "numeric_rows:numpy_tilt", SMOOTH, random=True),
     Peer("Asmussen-Kroese, 1e5 samples (NumPy)", "numeric_rows:numpy_conditional", ("cubes",), random=True),
     Peer("ldt exact", "ldt_rows:exact", EVERY, ours=True),
-    Peer("ldt certified", "ldt_rows:certified", ("concentrated", "full", "cubes"), ours=True),
+    Peer("ldt certified, 30 digits (cubes 12)", "ldt_rows:certified", ("concentrated", "full", "cubes"), ours=True),
     Peer("ldt saddlepoint", "ldt_rows:saddlepoint", (*SMOOTH, "full"), ours=True),
     Peer("ldt importance to 1 %", "ldt_rows:importance", (*SMOOTH, "full"), random=True, ours=True),
     Peer("ldt splitting, black box", "ldt_rows:splitting", EVERY, random=True, black=True, ours=True),
@@ -159,8 +160,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--records", type=Path, default=HERE.parents[1] / "data/peers.jsonl")
     parser.add_argument("--seconds", type=float, default=150.0)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--budget", type=float, default=60.0)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--budget", type=float, default=20.0)
     parser.add_argument("--events", default="", help="only events whose name has this text")
     parser.add_argument("--rows", default="", help="only rows whose name has this text")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/peers.md")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from events import EVENTS, Event
 from mpmath import mp, mpf
-from peers import PEERS, Peer, number
+from peers import PEERS, SEEDS, Peer, number
 
 DOC = Path(__file__).parents[2] / "docs/peers.md"
 PACKAGES = ("openturns", "UQpy", "torch", "rareeventestimation", "gx2", "numpy", "scipy", "mpmath", "python-flint", "numba", "ldt")
@@ -52,12 +52,14 @@ def line_of(peer: Peer, event: Event, records: list[dict[str, Any]], truth: Any)
         return Line(peer, nan, math.inf, nan, nan, max(number(r.get("cpu", "nan")) for r in mine), nan, nan, 0, len(mine), failure)
     off = [mpf(str(r["value"])) - truth for r in good]
     error = float(mp.sqrt(sum(x * x for x in off) / len(off))) if len(good) == len(mine) else math.inf
-    if isinstance(good[0]["value"], float):
-        error = max(error, 2.0**-53 * abs(float(truth)))  # a double that is closer is so by luck
 
     def middle(key: str) -> float:
         return statistics.median(number(r[key]) for r in good)
 
+    if isinstance(good[0]["value"], float):
+        error = max(error, 2.0**-53 * abs(float(truth)))  # a double that is closer is so by luck
+    elif not math.isnan(middle("error")):
+        error = max(error, middle("error"))  # the truth has no more digits
     scatter = statistics.stdev(float(x) for x in off) if len(off) > 1 else math.nan
     cpu, wall, calls = middle("cpu"), middle("wall"), middle("calls")
     return Line(peer, sum(off) / len(off), error, middle("error"), scatter, cpu, wall, calls, len(good), len(mine), failure)
@@ -117,7 +119,11 @@ def goal_splitting(lines: list[Line]) -> tuple[bool, str] | None:
 def page(records: list[dict[str, Any]]) -> str:
     """The tables and the goals."""
     mp.dps = 40
-    out = ["Versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES) + ".", ""]
+    asked = len({(r["event"], r["row"], r["seed"]) for r in records if r["row"] != "truth"})
+    whole = sum(1 if not p.random else SEEDS for p in PEERS for e in EVENTS if p.takes(e))
+    out = ["Versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES) + ".", "",
+           f"Answers: {asked} of the {whole} that {SEEDS} seeds make (fewer where a row took more than its budget); a row not asked yet is "
+           "not shown.", ""]  # fmt: skip
     verdicts: list[tuple[str, tuple[bool, str], tuple[bool, str] | None]] = []
     tables: list[str] = []
     for event in EVENTS:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ldt.adaptation.neuron import Grid
 from ldt.errors import ConvergenceError
-from ldt.tails.sectors import log_binomial
+from ldt.tails.search import log_binomial
 
 Array = NDArray[np.float64]
 

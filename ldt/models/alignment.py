@@ -198,7 +198,7 @@ class AlignmentSum:
         """|<phi(w.x), y>| / |unit overlap|: |C_k| for erf and one He_k, else 1."""
         return abs(self._constants[0]) if self._single_erf else 1.0
 
-    @property
+    @cached_property
     def closed_form(self) -> tuple[tuple[int, ...], tuple[float, ...]] | None:
         """(degrees k, coefficients y_k) of g = sum_k y_k u^k (erf; u = w_1/sqrt(1 + 2 q^2), q = |w|) or g = q sum_k y_k (w_1/q)^k (relu,
         linear); None where g is computed by quadrature."""
@@ -210,7 +210,7 @@ class AlignmentSum:
         terms = [(k, scale * y) for (k, _), y in zip(self.target, self._constants, strict=True) if y]
         return tuple(k for k, _ in terms), tuple(y for _, y in terms)
 
-    @property
+    @cached_property
     def prefactor(self) -> float:
         """The number |c| that multiplies the unit overlap."""
         if not isinstance(self.c, str):
@@ -249,7 +249,7 @@ class AlignmentSum:
 
     # -- the law -------------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def variance_scale(self) -> float:
         """kappa = c^2 sigma_a^2/(2N): theta = kappa s^2."""
         return self.prefactor**2 * self.readout_variance / (2.0 * self.width)
@@ -257,9 +257,9 @@ class AlignmentSum:
     @cached_property
     def neuron(self) -> Any:
         """The law of one neuron's overlap (ldt.models.neuron.NeuronLaw)."""
-        from ldt.models.neuron import NeuronLaw
+        from ldt.models.neuron import neuron_law
 
-        return NeuronLaw(self)
+        return neuron_law(self)
 
     @property
     def mean(self) -> float:

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from ldt.errors import NoTiltError
 from ldt.models.alignment import _integer
-from ldt.numerics.complexes import expm1, log1p
+from ldt.numerics.complexes import log1p
 
 MAX_TERMS = 10**12
 #: Below this |s| the moment series replaces the Airy functions.
@@ -95,13 +95,10 @@ _RATIOS = [(6 * j - 5) * (6 * j - 3) * (6 * j - 1) / ((2 * j) * (2 * j - 1)) for
 
 def _rotated(s: Any) -> Any:
     """phi(s) - 1 as int_0^inf [e^(-a^2/2) expm1(s a^3) da, a = r e^(i pi/5), + e^(-r^2/2) expm1(-s r^3) dr]/sqrt(2 pi)."""
-    import numpy as np
+    from ldt.models.cubic_loops import expm1_sums
 
     cubes, turned, w, w_turned = _gauss()
-    up = np.einsum("ij,j->i", expm1(s[:, None] * turned), w_turned)  # not a BLAS product: its threads cost more than they bring
-    if not np.any(s.imag):
-        return up + np.einsum("ij,j->i", np.expm1(-s.real[:, None] * cubes), w)
-    return up + np.einsum("ij,j->i", expm1(-s[:, None] * cubes), w)
+    return expm1_sums(s, turned, w_turned) + expm1_sums(s, -cubes, w)
 
 
 @cache
@@ -113,7 +110,7 @@ def _gauss() -> tuple[Any, Any, Any, Any]:
     r, w = 8.5 * (1.0 + x), 8.5 * w / math.sqrt(2.0 * math.pi)
     turn = complex(math.cos(math.pi / 5), math.sin(math.pi / 5))
     a = r * turn
-    return r**3, r**3 * turn**3, w * np.exp(-0.5 * r * r), w * np.exp(-0.5 * a * a) * turn
+    return r**3 + 0j, r**3 * turn**3, w * np.exp(-0.5 * r * r) + 0j, w * np.exp(-0.5 * a * a) * turn
 
 
 @dataclass(frozen=True)

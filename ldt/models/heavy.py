@@ -15,6 +15,9 @@ relative accuracy, which n = 10^6 needs, and holds for infinite means.
 
 and for small |z|, where that loses phi - 1, the mixture over V ~ Gamma(a, rate a), phi(s) - 1 = E expm1(s^2/(2V)), with V on a path that
 turns to arg V = -3 pi/4 below |V| ~ |s|.
+
+*Inverse gamma* of shape a: phi(s) = 2 (-s)^(a/2) K_a(2 sqrt(-s))/Gamma(a), which is Student's with nu = 2a at sqrt(2s/a): t is a normal
+variable whose variance is a times this one.
 """
 
 from __future__ import annotations
@@ -266,6 +269,34 @@ class StudentLaw:
                 values = np.exp(a * path - a * big + const) * expm1(0.5 * block * block / big)
             out[i : i + BLOCK] = np.sum(values * (1.0 + 1j * lean * (1.0 - bend * bend)), axis=1) * step
         return out
+
+
+class InverseGammaLaw:
+    """1/G, G a gamma variable of shape ``a``: Student's transform at sqrt(2s/a), which maps the upper half-plane to its first quadrant."""
+
+    one_sided = True
+
+    def __init__(self, a: float) -> None:
+        self.name, self.a, self.index, self.student = f"invgamma({a:g})", a, a, StudentLaw(2.0 * a)
+
+    def varied(self) -> InverseGammaLaw:
+        """The same law with another rule."""
+        other = copy(self)
+        other.student = self.student.varied()
+        return other
+
+    def smallest(self, n: float, t: float) -> float:
+        """An s > 0 below which the integrand on the cut is negligible."""
+        decay = min(48.0 / min(self.a, 8.0) + 3.0, 560.0)
+        return float(math.exp(-decay) / (abs(t) + n ** max(1.0, 1.0 / self.a) * (1.0 + 1.0 / self.a)))
+
+    def cut(self, s: Any) -> tuple[Any, Any]:
+        """(log |phi(s + i0)|, log arg phi(s + i0)) for an array of s > 0."""
+        return self.student.cut(np.sqrt(2.0 * s / self.a))
+
+    def off(self, s: Any) -> Any:
+        """log phi(s) for an array of complex s, Im s >= 0."""
+        return self.student.off(np.sqrt(2.0 * np.asarray(s, dtype=complex) / self.a))
 
 
 @cache

@@ -6,6 +6,7 @@ r"""One term X of a sum with a heavy upper tail, in standard units: what samplin
     lognorm(s)      lognorm, gibrat              Phi(-log x/s)                [0, inf)
     levy            levy, levy_l                 erf(1/sqrt(2x))              [0, inf)
     burr(c <= 1, d) burr12, fisk                 (1 + x^c)^-d                 [0, inf)
+    invgamma(a)     invgamma                     Bessel functions on the cut  [0, inf)
     t(df)           t, cauchy                    Bessel functions on the cut  the line
     cube            --                           Phi(-x^(1/3))                the line
 
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ldt.models.heavy import PositiveLaw, StudentLaw
+from ldt.models.heavy import InverseGammaLaw, PositiveLaw, StudentLaw
 from ldt.numerics.complexes import expm1, log1p
 from ldt.numerics.special import log_ndtr_array
 
@@ -130,6 +131,44 @@ def burr(c: float, d: float) -> Term:
     )  # fmt: skip
 
 
+def inverse_gamma(a: float) -> Term:
+    """1/G, G a gamma variable of shape a: G(x) = P(a, 1/x), the incomplete gamma function."""
+    const = math.lgamma(a + 1.0)
+
+    def log_small(u: Any) -> Any:
+        """log P(a, u) by its series, where it would underflow (u below a)."""
+        total = np.ones_like(u)
+        for k in range(60, 0, -1):
+            total = 1.0 + total * u / (a + k)
+        return a * np.log(u) - u - const + np.log(total)
+
+    def log_sf(x: Any) -> Any:
+        x = np.asarray(x, dtype=float)
+        u = 1.0 / np.where(x > 0.0, np.maximum(x, 1e-300), 1.0)
+        with np.errstate(divide="ignore"):
+            p = special.gammainc(a, u)
+            return np.where(x > 0.0, np.where(p > 1e-250, np.log(p), log_small(np.minimum(u, a))), 0.0)
+
+    def log_pdf(x: Any) -> Any:
+        x = np.asarray(x, dtype=float)
+        y = np.where(x > 0.0, np.maximum(x, 1e-300), 1.0)
+        return np.where(x > 0.0, -(a + 1.0) * np.log(y) - 1.0 / y - math.lgamma(a), -math.inf)
+
+    def isf(q: Any) -> Any:
+        q = np.asarray(q, dtype=float)
+        far = np.exp((q + const) / a)  # P = u^a e^(-u a/(a+1))/Gamma(a + 1) to first order in u
+        for _ in range(8):
+            far = np.exp((q + const) / a + far / (a + 1.0))
+        return 1.0 / np.where(q > -500.0, special.gammaincinv(a, np.exp(np.maximum(q, -500.0))), far)
+
+    mean = 1.0 / (a - 1.0) if a > 1.0 else math.inf
+    var = 1.0 / ((a - 1.0) ** 2 * (a - 2.0)) if a > 2.0 else math.inf
+    return Term(
+        f"invgamma({a:g})", log_sf, log_pdf, isf, lambda size, random: 1.0 / random.standard_gamma(a, size), 0.0, mean, var,
+        InverseGammaLaw(a) if a <= 100.0 else None,
+    )  # fmt: skip
+
+
 def student(df: float) -> Term:
     """Student's t."""
     from scipy import stats
@@ -214,6 +253,7 @@ TABLE: dict[str, Callable[..., tuple[tuple[Any, ...], float, float, float]]] = {
     "levy_l": lambda: (("levy",), 0.0, 1.0, -1.0),
     "burr12": lambda c, d: (("burr", c, d), 0.0, 1.0, 1.0),
     "fisk": lambda c: (("burr", c, 1.0), 0.0, 1.0, 1.0),
+    "invgamma": lambda a: (("inverse_gamma", a), 0.0, 1.0, 1.0),
     "t": lambda df: (("student", df), 0.0, 1.0, 1.0),
     "cauchy": lambda: (("student", 1.0), 0.0, 1.0, 1.0),
 }
@@ -232,7 +272,7 @@ def made(kind: str, *args: Any) -> Term:
     """The term of a recipe."""
     makers: dict[str, Callable[..., Term]] = {
         "lomax": lomax, "weibull": weibull, "lognorm": lognorm, "levy": levy, "burr": burr, "student": student, "cube": cube,
-        "other": other,
+        "inverse_gamma": inverse_gamma, "other": other,
     }  # fmt: skip
     return replace(makers[kind](*args), recipe=(kind, *args))
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
 from ldt.models.loops import log_moment
+from ldt.models.panels import Panels, apart, gauss, raise_scales
 from ldt.numerics.compression import gauss_rules
 
 Array = NDArray[np.float64]
@@ -63,49 +65,6 @@ class Contour(NamedTuple):
     start: Array
 
 
-class _Panels(NamedTuple):
-    """Gauss-Legendre panels [lo, hi]: nodes ``x`` (panel, node), log mass and g^2 (panel, node, inner node)."""
-
-    lo: Array
-    hi: Array
-    x: Array
-    lw: Array
-    gg: Array
-
-    def take(self, which: NDArray[np.bool_]) -> _Panels:
-        return _Panels(*(array[which] for array in self))
-
-    def join(self, other: _Panels) -> _Panels:
-        m = max(self.lw.shape[2], other.lw.shape[2])
-        return _Panels(*(np.concatenate(pair) for pair in zip(self.padded(m), other.padded(m), strict=True)))
-
-    def beside(self, other: _Panels) -> _Panels:
-        """Panel by panel the nodes of both: of two halves, the whole."""
-        m = max(self.lw.shape[2], other.lw.shape[2])
-        rows = zip(self.padded(m)[2:], other.padded(m)[2:], strict=True)
-        return _Panels(self.lo, other.hi, *(np.concatenate(pair, axis=1) for pair in rows))
-
-    def padded(self, m: int) -> _Panels:
-        """With m inner nodes, the new ones of no mass."""
-        more = ((0, 0), (0, 0), (0, m - self.lw.shape[2]))
-        return self._replace(lw=np.pad(self.lw, more, constant_values=-np.inf), gg=np.pad(self.gg, more))
-
-    def place(self, cuts: tuple[float, ...]) -> NDArray[np.int64]:
-        """The bin of each panel."""
-        return np.searchsorted(np.asarray(cuts), 0.5 * (self.lo + self.hi)).astype(np.int64)
-
-    def sums(self, theta: complex, top: Array) -> NDArray[np.complex128]:
-        """Each panel's share of M(theta), over exp(top)."""
-        terms: NDArray[np.complex128] = np.exp(self.lw + theta * self.gg - top[:, None, None])
-        return np.asarray(np.sum(terms, axis=(1, 2)))
-
-
-@lru_cache(maxsize=8)
-def _gauss(n: int) -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.legendre.leggauss(n)
-    return nodes, weights
-
-
 def gamma_quadrature(a: float, n: int) -> tuple[Array, Array]:
     """Gauss nodes and probability weights of the law Gamma(a, 1) (Golub-Welsch; stable for any a > 0)."""
     from scipy.linalg import eigh_tridiagonal
@@ -137,7 +96,7 @@ class NeuronLaw:
     """One neuron's overlap: coordinate, prior density, g, quadrature nodes and prior draws."""
 
     def __init__(self, model: Any) -> None:
-        self.model = model
+        self.model = model  # of any width: nothing here depends on it, on the readouts or on c
         d, sw2 = model.dim, model.weight_variance
         self.b = d / (2.0 * sw2)
         self.a = 0.5 * (d - 1)
@@ -147,8 +106,13 @@ class NeuronLaw:
         if self.kind == "v":
             self.scale /= math.sqrt(1.0 + 2.0 * sw2 * (d - 1) / d)
             self._log_mean = _log_mean_root(self.a, 1.0 / self.b)
+        self._grid: tuple[Array, Array, Array] | None = None
         degrees = {k % 2 for k, _ in model.target if not (model.activation == "erf" and k % 2 == 0)}
         self.even = len(degrees) == 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Shipped as the model that it is of, without the tables."""
+        return NeuronLaw, (self.model,)
 
     @cached_property
     def g_error(self) -> float:
@@ -224,7 +188,7 @@ class NeuronLaw:
         return lw, np.concatenate([np.pad(p[1], pad) for p, pad in zip(parts, pads, strict=True)])
 
     def _inner_block(self, x: Array, theta: float) -> tuple[Array, Array]:
-        nodes, weights = _gauss(ORDER)
+        nodes, weights = gauss(ORDER)
         lo, hi = self.radial_window(x, theta, 11.0)
         panels = max(6, math.ceil(float(np.max(hi - lo)) * 2.0 * math.sqrt(self.b) / 2.5))
         if panels > MAX_RADIAL_PANELS:
@@ -339,17 +303,24 @@ class NeuronLaw:
         end = MAX_REACH * self.scale
         return min(end, 0.9 * Q_MAX) if self.g_error > EPS else end
 
+    def _survey(self, theta: float) -> tuple[Array, Array, Array]:
+        """(x, log mass, g^2) from one standard deviation out to ``limit``, few and far between."""
+        x = np.geomspace(self.scale, self.limit, 2000 if self.kind != "wr" else 500)
+        return (x, *self.atoms(x, theta))
+
+    @cached_property
+    def _plain_survey(self) -> tuple[Array, Array, Array]:
+        return self._survey(0.0)
+
     def _reach(self, theta: float) -> float:
         """Where the tilted density has fallen by exp(-DROP) from its last maximum, however low that one is: of the density of x or, for
         an overlap that is linear far out, of log x (near the end of its tilts a wide plateau there is a well as much as a peak is).
 
         NoTiltError if it has not within MAX_REACH standard deviations.
         """
-        end = self.limit
-        x = np.geomspace(self.scale, end, 2000 if self.kind != "wr" else 500)
-        lw, gg = self.atoms(x, theta)
+        x, lw, gg = self._survey(theta) if self.kind == "wr" else self._plain_survey
         with np.errstate(over="ignore"):
-            density = np.max(lw + theta * gg, axis=1)
+            density = np.max(lw + theta * gg, axis=1) if lw.shape[1] > 1 else (lw + theta * gg)[:, 0]
         if self.theta_max < math.inf:
             density = density + np.log(x / x[0])
         rising = np.flatnonzero(density[1:] >= density[:-1])
@@ -358,7 +329,7 @@ class NeuronLaw:
         beyond = np.flatnonzero(density[last:] < top - DROP)
         if not len(beyond):
             raise NoTiltError(
-                f"level: the tilt that it needs reaches beyond |w| = {end:.3g}: too high a level, or a neuron with an unbounded overlap"
+                f"level: the tilt that it needs reaches beyond |w| = {x[-1]:.3g}: too high a level, or a neuron with an unbounded overlap"
                 " carries it; method='montecarlo' applies"
             )
         return max(14.0 * self.scale, float(x[last + beyond[0]]))
@@ -371,14 +342,35 @@ class NeuronLaw:
         n = int(x_end / step)
         if n > 60_000:
             x = np.asarray(step * np.concatenate([np.arange(40) + 0.5, np.geomspace(40.5, n, 40_000)]), dtype=np.float64)
-            dx: Array = np.asarray(np.gradient(x))
+            lw, gg = self.atoms(x, theta)
+            lw = lw + np.log(np.gradient(x))[:, None]
+        elif self.kind == "wr":
+            x, lw, gg = self._even_grid(n, theta)
         else:
-            x = np.asarray((np.arange(n) + 0.5) * step, dtype=np.float64)
-            dx = np.full(n, step)
-        lw, gg = self.atoms(x, theta)
-        lw = lw + np.log(dx)[:, None]
+            x, lw, gg = (array[:n] for array in self._plain_grid(n))
         m = lw.shape[1]
-        return Nodes(np.repeat(x, m), lw.ravel(), gg.ravel(), np.array([0.0, x_end]))
+        return Nodes(x if m == 1 else np.repeat(x, m), lw.ravel(), gg.ravel(), np.array([0.0, x_end]))
+
+    def _even_grid(self, n: int, theta: float = 0.0) -> tuple[Array, Array, Array]:
+        """(x, log mass, g^2) at n places half a standard deviation apart."""
+        step = 0.5 * self.scale
+        x = np.asarray((np.arange(n) + 0.5) * step, dtype=np.float64)
+        lw, gg = self.atoms(x, theta)
+        return x, lw + math.log(step), gg
+
+    def _plain_grid(self, n: int) -> tuple[Array, Array, Array]:
+        """The even grid of a one-dimensional law, at least n places (60,000 at most), kept as far as it has been asked for."""
+        grid = self._grid
+        if grid is None or len(grid[0]) < n:
+            self._grid = grid = self._even_grid(min(max(2 * n, 256), 60_000))
+        return grid
+
+    @cached_property
+    def first_tilt(self) -> float:
+        """A tilt at which it begins to matter: on the typical neurons (4/g^2), or where theta g^2 comes near the prior's b w^2."""
+        x = np.geomspace(self.scale, self.limit, 200)
+        ratio = np.max(self.atoms(x)[1], axis=1) / (x * x)
+        return float(min(4.0 / max(float(np.max(self.rough(0.0).gg)), 1e-300), 0.3 * self.b / max(float(np.max(ratio)), 1e-300)))
 
     def nodes(self, tilts: Array, contours: list[Contour], cuts: tuple[float, ...], x_end: float, order: int = ORDER) -> Nodes:
         """Nodes on which M is accurate for real ``tilts`` and on the ``contours``; the ``cuts`` become panel edges.
@@ -387,8 +379,11 @@ class NeuronLaw:
         with the whole to 2e-14 of the bin's M.  ConvergenceError after 30 halvings.
         """
         theta = float(np.max(tilts)) if len(tilts) else 0.0
+        sizes = [len(c.theta) for c in contours]
         points = np.concatenate([c.theta for c in contours])
-        needed, starts = (np.repeat(v, [len(c.theta) for c in contours], axis=0) for v in zip(*(c[1:] for c in contours), strict=True))
+        tr, ti = np.ascontiguousarray(points.real), np.ascontiguousarray(points.imag)
+        first = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
+        needed, starts = (np.repeat(v, sizes, axis=0) for v in zip(*(c[1:] for c in contours), strict=True))
         edges = self._first_edges(points, cuts, x_end, order)
         lo, hi = edges[:-1], edges[1:]
         if self.kind == "wr":  # few nodes first: the empty panels of a two-dimensional law are many and dear
@@ -397,58 +392,43 @@ class NeuronLaw:
         panels = self._panels(lo, hi, theta, order)
         panels = panels.take(self._kept(panels, tilts, cuts))
         tops = np.full((len(points), len(cuts) + 1), -np.inf)
-        done: list[_Panels] = []
+        done: list[Panels] = []
         for _ in range(30):
             middle = 0.5 * (panels.lo + panels.hi)
-            left, right = self._panels(panels.lo, middle, theta, order), self._panels(middle, panels.hi, theta, order)
-            tops = np.maximum(tops, self._scales(left.join(right), points, starts, cuts))
-            halves = left.beside(right)
-            bad = self._apart(panels, halves, points, tops, needed, cuts)
+            lo, hi = (np.stack(ends, axis=1).ravel() for ends in ((panels.lo, middle), (middle, panels.hi)))
+            halves, place = self._panels(lo, hi, theta, order), panels.place(cuts)
+            lw, gg = (array.reshape(len(middle), -1) for array in halves.flat())
+            raise_scales(lw, gg, place, tr, first, starts, tops)
+            bad = apart(*panels.flat(), lw, gg, place, tr, ti, needed, tops, self.g_error)
             done.append(panels.take(~bad))
             if not bad.any():
                 break
             if bad.sum() > 20_000:
                 raise ConvergenceError("overlap: the quadrature over one neuron needs too many nodes; is the activation smooth?")
-            panels = left.take(bad).join(right.take(bad))
+            panels = halves.take(np.repeat(bad, 2))
         else:
             raise ConvergenceError("overlap: the quadrature over one neuron did not converge; is the activation smooth?")
         if self.kind == "wr":
-            done = [few for panels in done for few in self._compressed(panels, theta, points, tops, needed, cuts)]
+            done = [few for panels in done for few in self._compressed(panels, theta, (tr, ti, needed, tops), cuts)]
         return self._flat(done, tilts, cuts, edges)
 
-    def _apart(
-        self, panels: _Panels, others: _Panels, points: NDArray[np.complex128], tops: Array, needed: NDArray[np.bool_],
-        cuts: tuple[float, ...],
-    ) -> NDArray[np.bool_]:  # fmt: skip
-        """Which panels' shares of M differ from their twins' at one of the points, by more than can be asked for."""
-        place, largest = panels.place(cuts), np.max(panels.gg, axis=(1, 2))
-        apart = np.zeros(len(panels.lo), dtype=bool)
-        for t, row, used in zip(points, tops, needed, strict=True):
-            one, other = panels.sums(t, row[place]), others.sums(t, row[place])
-            # The exponent theta g^2, where its exponential counts, is known to the relative error of g, and no quadrature can
-            # be asked for more than that.
-            exponent = abs(t) * (np.minimum(largest, -60.0 / t.real) if t.real < 0.0 else largest)
-            tol = 2e-14 + 16.0 * self.g_error * exponent
-            apart |= used[place] & (np.abs(one - other) > tol * np.maximum(np.abs(one), 1e-3))
-        return apart
-
     def _compressed(
-        self, panels: _Panels, theta: float, points: NDArray[np.complex128], tops: Array, needed: NDArray[np.bool_],
-        cuts: tuple[float, ...],
-    ) -> Iterator[_Panels]:  # fmt: skip
+        self, panels: Panels, theta: float, points: tuple[Array, Array, Any, Array], cuts: tuple[float, ...]
+    ) -> Iterator[Panels]:
         """The panels with few nodes each (at their middles) in place of a two-dimensional law's many, wherever M does not change by it."""
         for n, parts in COMPRESSED:
-            lw, gg = (array.reshape(len(panels.lo), math.prod(panels.lw.shape[1:])) for array in panels[3:])
+            lw, gg = panels.flat()
             if not len(lw) or lw.shape[1] <= n * parts:
                 break
             weights, values = gauss_rules(lw + theta * gg, gg, n, parts)
             values = np.maximum(values, 0.0)
-            few = _Panels(
+            few = Panels(
                 panels.lo, panels.hi, 0.5 * (panels.lo + panels.hi)[:, None], (weights - theta * values)[:, None], values[:, None]
             )
-            apart = self._apart(panels, few, points, tops, needed, cuts)
-            yield few.take(~apart)
-            panels = panels.take(apart)
+            few_lw, few_gg = few.flat()
+            bad = apart(lw, gg, few_lw, few_gg, panels.place(cuts), *points, self.g_error)
+            yield few.take(~bad)
+            panels = panels.take(bad)
         yield panels
 
     def _first_edges(self, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int) -> Array:
@@ -464,23 +444,7 @@ class NeuronLaw:
             edges = np.concatenate([[0.0], halvings, edges[1:]])
         return np.union1d(edges, [c for c in cuts if c < x_end])
 
-    def _scales(self, panels: _Panels, points: NDArray[np.complex128], starts: Array, cuts: tuple[float, ...]) -> Array:
-        """log of the largest term of each bin's own M at the real part of each point: a specialised bin's may be exp(-1000) of the
-        whole and must still be accurate, but not below exp(-45) of its value at the start of its contour.  Where the tilt piles up
-        against a cut that value hangs on the last nodes before it: at the rough nodes' saddle these ones may have e^700 times theirs,
-        and the smaller is the scale."""
-        place = panels.place(cuts)
-        tops = np.full((len(points), len(cuts) + 1), -np.inf)
-        for part in np.unique(place):
-            lw, gg = panels.lw[place == part].ravel(), panels.gg[place == part].ravel()
-            first = 0
-            for i, t in enumerate(points):
-                first = i if t.imag == 0.0 else first
-                here = float(np.max(lw + t.real * gg))
-                tops[i, part] = max(here, min(tops[first, part], starts[first, part]) - 45.0) if i > first else here
-        return tops
-
-    def _flat(self, done: list[_Panels], tilts: Array, cuts: tuple[float, ...], edges: Array) -> Nodes:
+    def _flat(self, done: list[Panels], tilts: Array, cuts: tuple[float, ...], edges: Array) -> Nodes:
         """The nodes of all panels in ascending order, without those of a two-dimensional law that carry no mass."""
         xs = np.concatenate([np.repeat(p.x.ravel(), p.lw.shape[2]) for p in done])
         lw = np.concatenate([p.lw.ravel() for p in done])
@@ -497,14 +461,14 @@ class NeuronLaw:
             xs, lw, gg = xs[keep], lw[keep], gg[keep]
         return Nodes(np.ascontiguousarray(xs), np.ascontiguousarray(lw), np.ascontiguousarray(gg), edges)
 
-    def _panels(self, lo: Array, hi: Array, theta: float, order: int) -> _Panels:
-        nodes, weights = _gauss(order)
+    def _panels(self, lo: Array, hi: Array, theta: float, order: int) -> Panels:
+        nodes, weights = gauss(order)
         x = lo[:, None] + 0.5 * (hi - lo)[:, None] * (nodes + 1.0)
         lw, gg = self.atoms(x.ravel(), theta)
         lw = lw.reshape(len(lo), order, -1) + np.log(0.5 * (hi - lo)[:, None] * weights)[:, :, None]
-        return _Panels(lo, hi, x, lw, gg.reshape(lw.shape))
+        return Panels(lo, hi, x, lw, gg.reshape(lw.shape))
 
-    def _kept(self, panels: _Panels, tilts: Array, cuts: tuple[float, ...]) -> NDArray[np.bool_]:
+    def _kept(self, panels: Panels, tilts: Array, cuts: tuple[float, ...]) -> NDArray[np.bool_]:
         """Panels with prior mass, or with tilted mass at one of the tilts, bin by bin."""
         keep: NDArray[np.bool_] = np.max(panels.lw, axis=(1, 2)) > -DROP - 10.0
         if self.kind != "wr":  # the halved panels near 0 are there because a contour ends on them
@@ -531,6 +495,21 @@ class NeuronLaw:
         if self.model.overlap == "concentrated":
             return w, np.full(shape, self.model.weight_variance)
         return w, random.gamma(self.a, 1.0 / self.b, shape)
+
+
+@lru_cache(maxsize=64)
+def _shared(model: Any) -> NeuronLaw:
+    return NeuronLaw(model)
+
+
+def neuron_law(model: Any) -> NeuronLaw:
+    """The law of one neuron of the model: one object for all widths, readouts and conventions, with what it has tabulated.
+
+    The last 64 are kept, of named activations (a callable may hold anything).
+    """
+    if not isinstance(model.activation, str):
+        return NeuronLaw(model)
+    return _shared(replace(model, width=1, readout_variance=1.0, c=1.0, label=""))
 
 
 def real_contour(theta: float) -> Contour:

@@ -177,15 +177,17 @@ class Store:
             os.close(folder)
 
     def _lock(self) -> bool:
-        """Locked until closed or the program is gone; False where the platform has no such locks."""
+        """Locked until closed or the program is gone; False where the platform or the file system has no such locks."""
         try:
             import fcntl
         except ImportError:
             return False
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise ModelError(f"output: {self.path!r} is being written by another sweep") from None
+        except OSError:  # network file systems without locks; notes_on says so
+            return False
         return True
 
     def _read(self) -> bytes:

@@ -12,7 +12,8 @@ the event, with ratios of its own.
 n neurons of one bin are n look-ups (ldt.numerics.alias) or, where n is many times the number K of atoms, one multinomial draw of how many
 of them are at each atom (K binomial draws, whatever n): the same law.
 
-What the atoms miss of the neuron's law is measured by a rule that shares no nodes with them (``misfit``), and is part of the error.
+What the atoms miss of the neuron's law is measured by a rule that shares no nodes with them (``misfit``; of a two-dimensional law the
+inner rule, over |w_perp|, is the same), and is part of the error.
 """
 
 from __future__ import annotations

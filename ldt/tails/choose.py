@@ -73,11 +73,12 @@ def installed(package: str) -> bool:
 
 def choose_network(model: Any, level: float, side: str = "upper", density: bool = False) -> Plan:
     """The plan for a network of standard-normal parameters: splitting, whatever the level and side."""
-    gradients = {"method": "hamiltonian", "seconds": None, "note": "umbrella sampling along gradients: wide layers (needs pymbar)"}
+    sloped = hasattr(model, "slope")
+    along = "umbrella sampling along gradients: wide layers (needs pymbar)" if sloped else "for networks that give their slope"
     candidates = (
         {"method": "splitting", "seconds": None, "note": "independent climbs from the prior to the event; returns the weights"},
         {"method": "umbrella", "seconds": None, "note": "replica exchange and MBAR; the independent check (needs pymbar)"},
-        *([gradients] if hasattr(model, "slope") else []),
+        {"method": "hamiltonian", "seconds": None, "note": along},
         {"method": "montecarlo", "seconds": None, "note": "plain samples: of use where P is above 1e-4 or so"},
     )
     return Plan("splitting", "nothing but samples of the score is needed, and rare events are reached level by level", candidates)

@@ -18,10 +18,16 @@ import numpy as np
 
 from ldt.errors import ConvergenceError
 from ldt.results import Cost
-from ldt.tails.loops import contour_sum
-from ldt.tails.sectors import SectorLaw, measurable, rounding, sector_law, specialised_law
+from ldt.tails.loops import contour_sums
+from ldt.tails.sectors import SectorLaw, measurable, rounding, sector_laws, specialised_law
 
 MAX_NODES = 20_000
+#: First trapezoid step of the contour sums; they halve it as need be.
+STEP = 0.12
+#: They do so while the trapezoid's error is above this, relative to the answer, and above the exponents' rounding.
+ENOUGH = 1e-13
+#: A sector this far (nats) below the highest may hide what it likes.
+NEGLIGIBLE = -32.0
 #: The law is cut again (at most MAX_CUTS times) and steps are halved until noise and variation are below this, relative to
 #: max(1, |log P|).
 TARGET = 5e-12
@@ -81,25 +87,45 @@ class Inversion:
 
 
 def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion:
-    """One evaluation of log P (or log p) on the curve ``q`` with trapezoid step ``step``."""
-    values, noises, conditioning, nodes, decayed = [], [], 0.0, 0, True
-    for sector in law.sectors:
-        args = law.bins.arguments(sector.special)
-        scale, value, noise, used, last = contour_sum(law.level, density, sector.s, q, sector.delta, step, MAX_NODES, *args)
-        nodes += int(used)
-        decayed &= bool(last < 1e-15)
-        values.append((sector.log_weight + scale, value))
-        noises.append(sector.log_weight + scale + math.log(noise + law.hidden(sector, step) * abs(value)))
-        conditioning = max(conditioning, rounding(sector, law.level))
+    """One evaluation of log P (or log p) on paths of curve ``q`` with trapezoid step ``step``."""
+    sectors = law.sectors
+    weights = np.array([sector.log_weight for sector in sectors])
+    logs, values, noises = np.zeros((3, len(sectors)))
+    nodes, decayed = 0, True
+    conditioning = max(rounding(sector, law.level) for sector in sectors)
+    enough = max(conditioning, ENOUGH)
+    for s, members, bounds in law.paths():
+        delta = min(s, *(sectors[i].delta for i in members))
+        args = law.bins.shared([sectors[i].special for i in members])
+        for again in (False, True):
+            found = contour_sums(law.level, density, s, q, delta, step, enough, MAX_NODES, bounds, *args)
+            nodes += found.nodes
+            logs[members], values[members], noises[members] = found.scale + weights[members], found.value, found.noise
+            # The bounds took the heaviest sector's to be the answer.  It is less where that sector's tilt piles up against a cut.
+            total = _log_total(logs, values)
+            if again or float(np.sum(np.exp(logs[members] - total) * found.noise)) <= 8.0 * enough:
+                break
+            bounds = logs[members] + np.log(found.size) - total
+        decayed &= found.last < 1e-15
+        high = bounds > NEGLIGIBLE
+        hidden = np.array([law.hidden(sectors[i], found.step) if tall else 1.0 for i, tall in zip(members, high, strict=True)])
+        noises[members] += hidden * np.abs(found.value)
     # Signed values: the noise of a negligible sector may come out negative, and must not be lost or turned into NaN.
-    top = max(a for a, _ in values)
-    signed = np.array([v * math.exp(a - top) for a, v in values])
+    top = float(np.max(logs))
+    signed = values * np.exp(logs - top)
     total = float(np.sum(signed))
+    with np.errstate(divide="ignore"):
+        log_noise = logs + np.log(noises)
     if not total > 0.0:
-        return Inversion(math.nan, signed, 1e300 * np.exp(np.array(noises) - max(noises)), conditioning, nodes, decayed)
+        return Inversion(math.nan, signed, 1e300 * np.exp(log_noise - np.max(log_noise)), conditioning, nodes, decayed)
     log_value = top + math.log(total)
-    relative = np.exp(np.minimum(np.array(noises) - log_value, 700.0))
-    return Inversion(log_value, signed / total, relative, conditioning, nodes, decayed)
+    return Inversion(log_value, signed / total, np.exp(np.minimum(log_noise - log_value, 700.0)), conditioning, nodes, decayed)
+
+
+def _log_total(logs: Any, values: Any) -> float:
+    """log of the sum of the exp(logs) values that are positive (-700 of none)."""
+    top = float(np.max(logs[values != 0.0], initial=-1e300))
+    return top + math.log(max(float(np.sum(np.maximum(values, 0.0) * np.exp(np.minimum(logs - top, 0.0)))), 1e-304))
 
 
 def _inverted(law: SectorLaw, *, density: bool, q: float, step: float) -> tuple[SectorLaw, Inversion]:
@@ -108,8 +134,8 @@ def _inverted(law: SectorLaw, *, density: bool, q: float, step: float) -> tuple[
     for _ in range(MAX_CUTS):
         if result.cancellation <= TARGET * max(1.0, abs(result.log_value)):
             break
-        worst = law.sectors[int(np.argmax(result.noise))]
-        finer = law.refine(worst)
+        noisy = (i for i in np.argsort(-result.noise) if result.noise[i] > 0.1 * TARGET)
+        finer = next((law for law in (law.refine(law.sectors[i]) for i in noisy) if law is not None), None)
         if finer is None:
             break
         law = finer
@@ -122,9 +148,10 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
 
     ConvergenceError where the sums do not decay or lose every digit.
     """
-    step, q = 0.08, 0.5
-    law, first = _inverted(sector_law(model, float(level)), density=density, q=q, step=step)
-    other, second = _inverted(sector_law(model, float(level), variant=1), density=density, q=0.35, step=step / 1.31)
+    step, q = STEP, 0.5
+    laws = sector_laws(model, float(level))
+    law, first = _inverted(laws[0], density=density, q=q, step=step)
+    other, second = _inverted(laws[1], density=density, q=0.35, step=step / 1.31)
     for _ in range(4):
         variation = abs(first.log_value - second.log_value)
         # A relative error e of g moves the level by e: log P by e alpha p/P, which is e s alpha where the saddle tells, and at most

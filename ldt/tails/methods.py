@@ -24,15 +24,21 @@ REPLICATES = ("replicates", "particles", "moves", "target_error", "rng", "worker
 
 @dataclass(frozen=True)
 class Method:
-    """``runner`` as 'module:function', loaded when called; the names of its ``options``; whether it also gives the ``density``."""
+    """``runner`` as 'module:function', loaded when called; the names of its ``options``; whether it also gives the ``density``; where it
+    can take all levels at once ``many``, a runner of (model, levels, density, options) -> list of dicts, or None if it rather does not."""
 
     runner: str
     options: tuple[str, ...] = ()
     density: bool = True
+    many: str = ""
 
     def load(self) -> Callable[..., dict[str, Any]]:
         """The runner itself."""
         return _load(self.runner)
+
+    def load_many(self) -> Callable[..., list[dict[str, Any]] | None] | None:
+        """The runner of many levels, if there is one."""
+        return _load(self.many) if self.many else None
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ FAMILIES: dict[str, Family] = {
     "alignment": Family(
         {
             "exact": Method("ldt.tails.exact:run"),
-            "saddlepoint": Method("ldt.tails.saddlepoint:run", ("form",)),
+            "saddlepoint": Method("ldt.tails.saddlepoint:run", ("form",), many="ldt.tails.saddlepoint:run_many"),
             "importance": Method("ldt.tails.importance:importance", SAMPLING),
             "montecarlo": Method("ldt.tails.montecarlo:montecarlo", SAMPLING),
             "mpmath": Method("ldt.tails.multiprecision:run", ("dps",)),

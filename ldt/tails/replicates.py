@@ -30,8 +30,8 @@ Array = NDArray[np.float64]
 #: With an error asked for, at most this many times the replicates are run.
 MOST = 16
 
-#: Beyond this spread of log p the correction v/2 leans on the normal form.
-SPREAD = 1.0
+#: Beyond this spread of log p the correction v/2 leans on the normal form; up to it intervals are measured to cover (docs/calibration.md).
+SPREAD = 1.5
 #: Share of the variance of the number of specialised units that lies between replicates, beyond which they sit in different states.
 DIVIDED = 0.3
 

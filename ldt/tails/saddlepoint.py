@@ -24,16 +24,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ldt.errors import ModelError, NoTiltError
+from ldt.errors import ConvergenceError, ModelError, NoTiltError
 from ldt.models.loops import log_moment
-from ldt.numerics.special import log_ndtr
-from ldt.tails.sectors import Sector, SectorLaw, measurable, rounding, sector_law, specialised_law, unsectored
+from ldt.tails.expansion import tail_or_density
+from ldt.tails.saddle_levels import DROP, Band, answers, bands_of, make_band, middle_of
+from ldt.tails.sectors import Sector, SectorLaw, measurable, rounding, sector_law, sector_laws, specialised_law, unsectored
 
-LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+Array = NDArray[np.float64]
+
 #: The next-order term x is itself an asymptotic estimate: P is taken to be known to a factor 1 + SAFETY x.
 SAFETY = 3.0
 #: Rounding of the expansion's own terms, which are of order one.
@@ -66,52 +70,6 @@ class SaddleDetail:
         return {"detail": replace(self, specialised=None, probability=None)}
 
 
-def saddle_value(sector: Sector, level: float, density: bool) -> tuple[float, float]:
-    """(log value, size of the next order relative to it) of one sector at its saddle; (nan, inf) where the expansion has no meaning."""
-    value, following, parts, u = expansion(sector.s, sector.cumulants, level, density)
-    return value, parts if density else max(following, parts * min(1.0, math.sqrt(u)))
-
-
-def expansion(s: float, cumulants: Any, level: float, density: bool, span: float = 0.0) -> tuple[float, float, float, float]:
-    """(log value, |next order| relative to it, |l_4|/8 + 5 l_3^2/24, u) at the saddle s >= 0; nan and inf where it fails.
-
-    ``span`` > 0 is the law's lattice: the kernel 1/s becomes g(s) = span/(1 - exp(-span s)) (first continuity correction, Daniels
-    1987, eq. 6.3), u = sqrt(K'')/g, and the density the probability of one point.  The next order, for any kernel,
-    is phi(r) {[(l_4/8 - 5 l_3^2/24) g + l_3 g'/(2 sqrt K'') - g''/(2 K'')]/sqrt K'' + 1/r^3}.
-    """
-    k0, _, k2, k3, k4 = cumulants
-    root = math.sqrt(k2)
-    l3, l4 = k3 / k2**1.5, k4 / k2**2
-    edge, parts = l4 / 8.0 - 5.0 * l3 * l3 / 24.0, abs(l4) / 8.0 + 5.0 * l3 * l3 / 24.0
-    if density:
-        unit = math.log(span) if span else 0.0
-        return k0 - s * level - LOG_SQRT_2PI - 0.5 * math.log(k2) + unit, abs(edge), parts, s * root
-    half = s * level - k0
-    if half < 0.0 or s < 0.0:
-        return math.nan, math.inf, math.inf, 0.0
-    r, v = math.sqrt(2.0 * half), s * root
-    mills = math.exp(log_ndtr(-r) + half + LOG_SQRT_2PI)
-    h = span * s
-    if h == 0.0:
-        extra, first, second = 0.5 * span, -1.0, 2.0  # extra = g - 1/s; g' s^2, g'' s^3
-    else:
-        e = math.exp(-h)
-        d = -math.expm1(-h)
-        extra = span * (0.5 + h / 12.0) if h < 1e-4 else span / d - 1.0 / s
-        first, second = -e * (h / d) ** 2, e * (1.0 + e) * (h / d) ** 3
-    # Both differences cancel as s -> 0: 1/v - 1/r = -l_3/6 + v (l_4 - l_3^2)/24 + ...
-    near = r < 0.02
-    base = mills + (-l3 / 6.0 + v * (l4 - l3 * l3) / 24.0 if near else 1.0 / v - 1.0 / r) + extra / root
-    if base <= 0.0:
-        return math.nan, math.inf, math.inf, v
-    if near:
-        following = 0.0
-    else:
-        g = 1.0 + s * extra
-        following = (edge * g + 0.5 * l3 * first / v - 0.5 * second / v**2) / v + 1.0 / r**3
-    return math.log(base) - half - LOG_SQRT_2PI, abs(following) / base, parts, v
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """Log value, mean |next-order term|, and the sectors' shares."""
@@ -122,14 +80,80 @@ class Evaluation:
     weights: Any
 
 
+def saddle_value(sector: Sector, level: float, density: bool) -> tuple[float, float]:
+    """(log value, size of the next order relative to it) of one sector at its saddle; (nan, inf) where the expansion has no meaning."""
+    return tail_or_density(sector.s, sector.cumulants, level, density)
+
+
 def saddlepoint(
     model: Any, level: float, *, density: bool = False, form: str = "sectors"
 ) -> tuple[float, float, SaddleDetail]:
     """(log value, error, detail) at level > 0, in nats; ``form`` is 'sectors' or 'classical'.  NaN where no expansion holds."""
     if form == "classical":
         return _classical(model, level, density)
-    best = refined(sector_law(model, level), level, density)
-    other = refined(sector_law(model, level, variant=1), level, density)
+    values, errors, details = saddlepoints(model, np.array([level]), density=density)
+    return float(values[0]), float(errors[0]), details[0]
+
+
+def saddlepoints(model: Any, levels: Array, *, density: bool = False) -> tuple[Array, Array, list[SaddleDetail]]:
+    """(log values, errors, details) by sectors at all the levels > 0; what a level's answer is does not depend on the others."""
+    values, errors = np.empty(len(levels)), np.empty(len(levels))
+    details: list[Any] = [None] * len(levels)
+    bands = bands_of(levels)
+    for number in np.unique(bands):
+        which = np.flatnonzero(bands == number)
+        band = _band(model, int(number), density) if isinstance(model.activation, str) else None
+        todo = which
+        if band is not None:
+            found, error, told, fine = _in_band(model, band, int(number), levels[which], density)
+            values[which], errors[which] = found, error
+            for i, detail in zip(which, told, strict=True):
+                details[i] = detail
+            todo = which[~fine]
+        for i in todo:
+            values[i], errors[i], details[i] = _alone(model, float(levels[i]), density)
+    return values, errors, details
+
+
+@lru_cache(maxsize=256)
+def _band(model: Any, number: int, density: bool) -> Band | None:
+    """What the levels of a band share; None where they can share nothing, or nothing is found at its middle."""
+    level = middle_of(number)
+    try:
+        found = [refined(law, level, density) for law in sector_laws(model, level, real=True)]
+    except (NoTiltError, ConvergenceError):  # a lower level of the band may still have its answer
+        return None
+    if not all(math.isfinite(one.log_value) for one in found):
+        return None
+    scores = [max(scores_of(one, density)) for one in found]
+    return make_band([one.law for one in found], [one.weights for one in found], scores, GOAL)
+
+
+def _in_band(
+    model: Any, band: Band, number: int, levels: Array, density: bool
+) -> tuple[Array, Array, list[SaddleDetail], NDArray[np.bool_]]:
+    """(log values, errors, details, whether the band's sectors do) at levels of the band."""
+    middle = middle_of(number)
+    first, second = (answers(levels, middle, density, model.variance_scale, *half[:-3], half.goal) for half in band.halves)
+    values, orders, roundings, tilts, fine, shares = first
+    spread = np.abs(values - second[0])
+    # The least that is left out, wherever the level: DROP below the best, for each sector in the list and its neighbours.
+    left = [math.exp(min(half.left_out, 700.0)) + 4.0 * len(half.weights) * math.exp(-DROP) + half.error for half in band.halves]
+    errors = np.log1p(SAFETY * np.maximum(orders, second[1])) + spread + roundings + ROUNDING + left[0]
+    law: list[Any] = [None] * len(levels)
+    if band.numbers is not None and band.place is not None:
+        table = np.zeros((len(levels), len(band.numbers)))
+        for place, share in zip(band.place, shares.T, strict=False):
+            table[:, place] += share
+        law = list(table)
+    rows = zip(tilts.tolist(), orders.tolist(), spread.tolist(), (errors < DOUBT).tolist(), law, strict=True)
+    details = [SaddleDetail("sectors", s, order, gap, 0.0, 0.0, trusted, band.cut, band.numbers, p) for s, order, gap, trusted, p in rows]
+    return values, errors, details, fine & second[4]
+
+
+def _alone(model: Any, level: float, density: bool) -> tuple[float, float, SaddleDetail]:
+    """(log value, error, detail) from sectors of the level's own."""
+    best, other = (refined(law, level, density) for law in sector_laws(model, level, real=True))
     spread = abs(best.log_value - other.log_value)
     error = math.log1p(SAFETY * max(best.next_order, other.next_order)) + spread
     error += max(rounding(s, level) for s in best.law.sectors) + ROUNDING + math.exp(min(best.law.left_out, 700.0))
@@ -138,7 +162,7 @@ def saddlepoint(
     if best.law.bins.cuts and math.isfinite(best.log_value):
         cut, numbers, probability = specialised_law(best.law, best.weights)
     detail = SaddleDetail(
-        form, main.s, best.next_order, spread, 0.0, 0.0, bool(error < DOUBT), cut, numbers, probability
+        "sectors", main.s, best.next_order, spread, 0.0, 0.0, bool(error < DOUBT), cut, numbers, probability
     )  # fmt: skip
     return best.log_value, error, detail
 
@@ -158,11 +182,7 @@ def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
     """Cut the sector with the largest error while that matters and it has a valley to cut at."""
     now = evaluate(law, level, density)
     for _ in range(MAX_CUTS):
-        # What is wrong with a sector: its next order, and a valley that the expansion does not know of.
-        scores = []
-        for sector, weight in zip(now.law.sectors, now.weights, strict=True):
-            following = min(saddle_value(sector, level, density)[1], 1e3)
-            scores.append(weight * (following + max((v.depth for v in now.law.valleys(sector)), default=0.0)) if weight > 1e-4 else 0.0)
+        scores = scores_of(now, density)
         if max(scores) < GOAL:
             return now
         finer = now.law.refine(now.law.sectors[int(np.argmax(scores))])
@@ -170,6 +190,15 @@ def refined(law: SectorLaw, level: float, density: bool) -> Evaluation:
             return now
         now = evaluate(finer, level, density)
     return now
+
+
+def scores_of(now: Evaluation, density: bool) -> list[float]:
+    """What is wrong with each sector, times its share: its next order, and a valley that the expansion does not know of."""
+    scores = []
+    for sector, weight in zip(now.law.sectors, now.weights, strict=True):
+        following = min(saddle_value(sector, now.law.level, density)[1], 1e3)
+        scores.append(weight * (following + max((v.depth for v in now.law.valleys(sector)), default=0.0)) if weight > 1e-4 else 0.0)
+    return scores
 
 
 def _classical(model: Any, level: float, density: bool) -> tuple[float, float, SaddleDetail]:
@@ -215,7 +244,19 @@ def run(model: Any, level: float, *, density: bool, side: str, form: str = "sect
     """The method 'saddlepoint' at level > 0: a dict of TailResult fields."""
     if form not in ("sectors", "classical"):
         raise ModelError(f"form: must be 'sectors' or 'classical', got {form!r}")
-    logp, error, detail = saddlepoint(model, measurable(model, level), density=density, form=form)
+    return _told(*saddlepoint(model, measurable(model, level), density=density, form=form))
+
+
+def run_many(model: Any, levels: Array, *, density: bool, form: str = "sectors") -> list[dict[str, Any]] | None:
+    """``run`` at all the levels > 0 at once; None where they are better asked one by one."""
+    if form != "sectors":
+        return None
+    usual = np.array([measurable(model, x) for x in levels]) if np.any(levels < 1e-100) else levels
+    values, errors, details = saddlepoints(model, usual, density=density)
+    return [_told(*one) for one in zip(values.tolist(), errors.tolist(), details, strict=True)]
+
+
+def _told(logp: float, error: float, detail: SaddleDetail) -> dict[str, Any]:
     found: dict[str, Any] = {"logp": logp, "error": error, "error_kind": "estimate", "detail": detail}
     if not math.isfinite(logp) or not math.isfinite(error):
         return found | {
@@ -225,6 +266,6 @@ def run(model: Any, level: float, *, density: bool, side: str, form: str = "sect
             "advice": "no saddle-point expansion holds here; use method='exact'",
         }
     if not detail.trusted:
-        other = "form='sectors' or " if form == "classical" else ""
+        other = "form='sectors' or " if detail.form == "classical" else ""
         found |= {"status": "warning", "advice": f"the expansion is not reliable here; use {other}method='exact'"}
     return found

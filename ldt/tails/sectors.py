@@ -18,59 +18,38 @@ well at a tilt near the end of the range (``_far_start``).
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, NoTiltError
+from ldt.models.loops import bin_sizes
 from ldt.models.neuron import Contour, Nodes
-from ldt.tails.loops import saddle, sector_cgf
+from ldt.tails.expansion import Cumulants
+from ldt.tails.loops import sector_cgf
+from ldt.tails.search import deepest_valley, search, solve, tilted_density
 
 Array = NDArray[np.float64]
 
 EPS = float(np.finfo(float).eps)
 #: Sectors whose Chernoff bound is this many nats below the largest are left out (and bounded).
-SECTOR_DROP = 45.0
+SECTOR_DROP = 38.0
 #: With more sectors than this the number of specialised neurons is as good as continuous: one contour serves.
 MAX_SECTORS = 600
 #: How many sectors are tried at most, the negligible ones included.
 MAX_TRIED = 12_000
+#: How far (nats) a sector's integrand on another one's path may rise above the highest sector's.
+SHARED = 1.0
 #: A valley of the tilted density shallower than this (nats) is no reason for a cut.
 VALLEY = 0.5
 #: Fewer neurons than this beyond a cut, and the cut is too far out.
 IDLE = 1e-3
-
-
-@lru_cache(maxsize=4096)
-def log_binomial(n: int, k: int) -> float:
-    """log C(n, k): a sum of logs for small k; beyond, Stirling's series with the difference log n!/(n - k)! taken by log1p, since
-    the log-gammas themselves would cancel (n log n = 3e13 at n = 1e12).
-
-    >>> abs(log_binomial(5, 2) - math.log(10)) < 1e-15
-    True
-    """
-    k = min(k, n - k)
-    if k <= 3000:
-        return float(np.sum(np.log((n - np.arange(k)) / (np.arange(k) + 1.0))))
-    m = n - k
-    falling = k * math.log(n) - (m + 0.5) * math.log1p(-k / n) - k + (1.0 / n - 1.0 / m) / 12.0
-    return falling - math.lgamma(k + 1.0)
-
-
-def log_multinomial(n: int, special: tuple[int, ...]) -> float:
-    """log of n!/(n_0! n_1! ...) with n_0 = n - sum(special)."""
-    total = 0.0
-    for k in special:
-        total += log_binomial(n, k)
-        n -= k
-    return total
 
 
 @dataclass(frozen=True)
@@ -79,7 +58,7 @@ class Sector:
 
     special: tuple[int, ...]
     s: float
-    cumulants: tuple[float, ...]
+    cumulants: Cumulants
     log_weight: float
 
     @property
@@ -87,7 +66,7 @@ class Sector:
         """Number of specialised neurons."""
         return sum(self.special)
 
-    @property
+    @cached_property
     def delta(self) -> float:
         """The scale on which the integrand varies near the saddle.  Higher cumulants count: a far well that is about to take over
         adds a small part to K, of a scale of its own."""
@@ -118,11 +97,14 @@ class Bins:
         count = np.array([self.model.width - sum(special), *special], dtype=float)
         return (self.model.variance_scale, count, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
 
+    def shared(self, specials: list[tuple[int, ...]]) -> tuple[Any, ...]:
+        """The trailing arguments of the compiled loops for several sectors."""
+        counts = np.array([[self.model.width - sum(special), *special] for special in specials], dtype=float)
+        return (self.model.variance_scale, counts, *self.arguments(specials[0])[2:])
+
     def sizes(self, sector: Sector) -> Array:
         """log M of each bin at the sector's saddle (-inf of a bin without nodes)."""
-        tilted = self.nodes.lw + self.model.variance_scale * sector.s**2 * self.nodes.gg
-        parts = (tilted[i:j] for i, j in itertools.pairwise(self.start))
-        return np.array([np.logaddexp.reduce(part, initial=-np.inf) for part in parts])
+        return bin_sizes(self.model.variance_scale * sector.s**2, self.start, self.nodes.lw, self.nodes.gg)
 
     def allowed(self, special: tuple[int, ...]) -> bool:
         """Whether such a sector exists: counts not negative, none in a bin without nodes."""
@@ -135,16 +117,17 @@ class Bins:
         """Whether no neuron is in the last bin, which alone reaches out to infinity: then every tilt exists."""
         return bool(special) and special[-1] == 0
 
+    @property
+    def _law(self) -> tuple[Any, ...]:
+        """What the compiled search needs to know of the law."""
+        return (s_limit(self.model), self.model.variance_scale, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
+
     def solve(self, level: float, guess: float, special: tuple[int, ...]) -> Sector:
         """The sector with its saddle at ``level``, or at the end of its tilts where that is out of reach (``Sector.reached``)."""
-        args = self.arguments(special)
-        limit = math.inf if self.bounded(special) else s_limit(self.model)
-        s = saddle(level, guess, limit, *args[:-1])
-        if not math.isfinite(s):
-            s = limit * (1.0 - 1e-13)
-            if limit == math.inf or not sector_cgf(s, *args)[1] < level:
-                raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
-        return Sector(special, s, sector_cgf(s, *args), log_multinomial(self.model.width, special))
+        found = solve(level, guess, np.array(special, dtype=np.int64), self.model.width, *self._law)
+        if not math.isfinite(found[0]):
+            raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
+        return Sector(special, found[0], found[1:6], found[6])
 
     def relevant(self, level: float, guess: float, first: tuple[int, ...]) -> tuple[list[Sector], float]:
         """Sectors whose Chernoff bound is within SECTOR_DROP of the largest, searched outwards from ``first``, best first, and the
@@ -156,44 +139,23 @@ class Bins:
             first = tuple(max(0, k - 1) if not e else 0 for k, e in zip(first, self.empty[1:], strict=True))
             if not any(first):
                 break
-        found = {first: self.solve(level, guess, first)}
         # Every sector with at most one neuron out of the typical bin is tried: a far bin need not be a neighbour of the best.
-        for seed in [(0,) * len(first), *(tuple(int(i == j) for i in range(len(first))) for j in range(len(first)))]:
-            if seed not in found and self.allowed(seed) and sum(first) <= 3:
-                found[seed] = self.solve(level, guess, seed)
-        bounds = {n: s.log_bound(level) for n, s in found.items()}
-        front = [(-bound, n) for n, bound in bounds.items()]
-        heapq.heapify(front)
-        best, expanded = -front[0][0], 0
-        while front and expanded <= MAX_SECTORS and len(found) <= MAX_TRIED:
-            bound, at = heapq.heappop(front)
-            if -bound < best - SECTOR_DROP:
-                break
-            expanded += 1
-            for near in _neighbours(at):
-                if near in found or not self.allowed(near):
-                    continue
-                found[near] = self.solve(level, found[at].s, near)
-                bounds[near] = found[near].log_bound(level)
-                best = max(best, bounds[near])
-                heapq.heappush(front, (-bounds[near], near))
-        kept = [found[n] for n in sorted(found) if bounds[n] >= best - SECTOR_DROP]
+        near = np.eye(len(first) + 1, len(first), -1, dtype=np.int64)[: len(first) + 1 if first and sum(first) <= 3 else 0]
+        numbers, found, worth, expanded, all_solved = search(
+            level, guess, np.array(first, dtype=np.int64), near, SECTOR_DROP, MAX_SECTORS, MAX_TRIED, self.model.width, self.empty,
+            *self._law,
+        )  # fmt: skip
+        if not all_solved:
+            raise ConvergenceError(f"level: no saddle point found at level {level:g} in one of the sectors")
+        least = float(np.max(worth)) - SECTOR_DROP
+        rows = sorted((tuple(n), i) for i, n in enumerate(numbers.tolist()) if worth[i] >= least)
+        values = found.tolist()
+        kept = [Sector(n, s, (k0, k1, k2, k3, k4), w) for n, (s, k0, k1, k2, k3, k4, w) in ((n, values[i]) for n, i in rows)]
         if not all(sector.reached(level) for sector in kept):
             end = "lies too near the end of the tilts (the overlap is linear far out); only method='montecarlo' applies"
             raise ConvergenceError(f"level: at level {level:g} a saddle point that matters {end}")
-        left = [v for v in bounds.values() if v < best - SECTOR_DROP] + [-b for b, _ in front if -b >= best - SECTOR_DROP]
-        return kept, max(left) - best + math.log(4.0 * len(left)) if left else -math.inf
-
-
-def _neighbours(at: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """One neuron more or less in one bin, or moved between two bins."""
-    out = []
-    for b in range(len(at)):
-        for step in (1, -1):
-            moved = (*at[:b], at[b] + step, *at[b + 1 :])
-            out.append(moved)
-            out.extend((*moved[:c], moved[c] - step, *moved[c + 1 :]) for c in range(b + 1, len(at)))
-    return out
+        left = worth[(worth < least) | ~expanded]
+        return kept, float(np.max(left)) - least - SECTOR_DROP + math.log(4.0 * len(left)) if len(left) else -math.inf
 
 
 class Valley(NamedTuple):
@@ -209,7 +171,9 @@ class Valley(NamedTuple):
 
 @dataclass(frozen=True)
 class SectorLaw:
-    """The law of A in sectors at one level, on nodes that serve every sector; ``left_out``: log bound on the rest, relative."""
+    """The law of A in sectors at one level, on nodes that serve every sector; ``left_out``: log bound on the rest, relative.
+
+    ``rough`` nodes find the wells; the nodes' ``order``, and whether they serve ``real`` tilts only."""
 
     model: Any
     level: float
@@ -218,31 +182,54 @@ class SectorLaw:
     left_out: float
     rough: Nodes
     order: int
+    real: bool = True
+
+    def paths(self) -> list[tuple[float, NDArray[np.int64], Array]]:
+        """(saddle, sectors, log height of each there): contours that serve every sector.
+
+        A sector's integrand is largest, on any path, at most exp(K - s level) of where the path meets the real axis.  A path serves
+        all sectors of which that height, times their multiplicity, is at most SHARED nats above the highest sector's: then little
+        is lost to cancellation, and the bins' moments, which cost most, are had once for all.
+        """
+        heights = np.array([s.log_bound(self.level) for s in self.sectors])
+        best = float(np.max(heights))
+        saddles, deltas, weights = np.array([(s.s, s.delta, s.log_weight) for s in self.sectors]).T
+        counts = np.array([[self.model.width - s.k, *s.special] for s in self.sectors], dtype=float)
+        left = np.argsort(-heights, kind="stable")
+        found = []
+        while len(left):
+            s = float(saddles[left[0]])
+            sizes = np.maximum(self.bins.sizes(self.sectors[left[0]]), -1e300)  # of a bin without nodes, in which no sector has a neuron
+            here = counts[left] @ sizes + weights[left] - s * self.level - best
+            # Right of its saddle a sector's integrand decays as fast as through it; left of it few specialised neurons pile up
+            # against their cut, and it oscillates for long.
+            off = (saddles[left] - s) / deltas[left]
+            joined = (here <= SHARED) & (off >= -4.0) & (off <= 1.5)
+            joined[0] = True
+            found.append((s, left[joined], here[joined]))
+            left = left[~joined]
+        return found
 
     def valleys(self, sector: Sector) -> list[Valley]:
         """The deepest valley of the sector's tilted density in each bin that holds neurons and has one."""
-        theta = self.model.variance_scale * sector.s**2
-        counts = (self.model.width - sector.k, *sector.special)
-        x, density = tilted_density(theta, self.rough)
-        rough = [0, *np.searchsorted(x, self.bins.cuts), len(x)]
-        nodes = self.bins.nodes
+        bins, rough, theta = self.bins, self.rough, self.model.variance_scale * sector.s**2
+        x, density = _tilted(theta, rough)
+        parts = [0, *np.searchsorted(x, bins.cuts), len(x)]
+        lw, gg = bins.nodes.lw, bins.nodes.gg
         found = []
-        for b, n in enumerate(counts):
-            inside = slice(rough[b], rough[b + 1])
-            if n == 0 or len(x[inside]) < 3:
+        for b, n in enumerate((self.model.width - sector.k, *sector.special)):
+            i, j = parts[b], parts[b + 1]
+            depth, lowest = _valley(x[i:j], density[i:j], VALLEY) if n and j - i >= 3 else (0.0, -1)
+            if lowest < 0:
                 continue
-            deepest = deepest_valley(x[inside], density[inside], VALLEY)
-            if deepest is None:
-                continue
-            place = float(x[inside][deepest[1]])
-            first, last = self.bins.start[b], self.bins.start[b + 1]
-            middle = min(max(int(np.searchsorted(nodes.x, place)), first), last)
-            tilted = nodes.lw + theta * nodes.gg
-            low, high = (float(np.logaddexp.reduce(tilted[part])) for part in (slice(first, middle), slice(middle, last)))
-            minor = slice(first, middle) if low < high else slice(middle, last)
-            exponent = theta * float(nodes.gg[minor][np.argmax(tilted[minor])]) if minor.start < minor.stop else 0.0
-            neurons = n * math.exp(min(low, high) - float(np.logaddexp(low, high)))
-            found.append(Valley(deepest[0], place, neurons, exponent, high <= low))
+            place = float(x[i + lowest])
+            first, last = bins.start[b], bins.start[b + 1]
+            middle = min(max(int(np.searchsorted(bins.nodes.x, place)), first), last)
+            inner, outer = bin_sizes(theta, np.array([first, middle, last]), lw, gg)
+            minor = slice(middle, last) if outer <= inner else slice(first, middle)
+            exponent = theta * float(gg[minor][np.argmax(lw[minor] + theta * gg[minor])]) if minor.start < minor.stop else 0.0
+            lighter = math.exp(-abs(outer - inner)) if minor.start < minor.stop else 0.0
+            found.append(Valley(depth, place, n * lighter / (1.0 + lighter), exponent, bool(outer <= inner)))
         return found
 
     def hidden(self, sector: Sector, step: float) -> float:
@@ -274,7 +261,7 @@ class SectorLaw:
         first = [*main.special[:place], outer, *main.special[place:]]
         if place:
             first[place - 1] -= outer
-        finer = build(self.model, self.level, cuts, self.rough, main.s, tuple(first), self.order)
+        finer = build(self.model, self.level, cuts, self.rough, main.s, tuple(first), self.order, self.real)
         return finer if len(finer.bins.cuts) > len(self.bins.cuts) else None
 
     def _with(self, cut: float) -> tuple[tuple[float, ...], int]:
@@ -301,28 +288,31 @@ class SectorLaw:
 
 
 def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:
-    """(cut, numbers, probabilities): the law of the number of specialised neurons, from the sectors' shares of P.
+    """(cut, numbers, probabilities): the law of the number of specialised neurons, from the sectors' shares of P."""
+    j = main_cut(law, weights)
+    ks = np.array([sum(s.special[j:]) for s in law.sectors])
+    numbers = np.arange(ks.min(), ks.max() + 1)
+    return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
 
-    Of the cuts, the one that lies deepest below the highest conditional density of a neuron beyond it parts typical from specialised.
-    """
-    x, _ = tilted_density(0.0, law.rough)
+
+def main_cut(law: SectorLaw, weights: Any) -> int:
+    """Of the cuts, the one that lies deepest below the highest conditional density of a neuron beyond it: it parts typical from
+    specialised."""
+    if len(law.bins.cuts) == 1:
+        return 0
+    x, _ = _tilted(0.0, law.rough)
     edges = (0.0, *law.bins.cuts, math.inf)
     density = np.full(len(x), -np.inf)
     for i in (i for i in np.argsort(weights)[::-1][:20] if weights[i] > 1e-3):
         sector = law.sectors[i]
-        theta = law.model.variance_scale * sector.s**2
-        tilted = law.bins.nodes.lw + theta * law.bins.nodes.gg
-        _, here = tilted_density(theta, law.rough)
+        sizes = law.bins.sizes(sector)
+        _, here = _tilted(law.model.variance_scale * sector.s**2, law.rough)
         for b, n in enumerate((law.model.width - sector.k, *sector.special)):
             if n:
-                log_m = np.logaddexp.reduce(tilted[law.bins.start[b] : law.bins.start[b + 1]])
                 inside = (x >= edges[b]) & (x < edges[b + 1])
-                density[inside] = np.logaddexp(density[inside], math.log(n * weights[i]) + here[inside] - log_m)
+                density[inside] = np.logaddexp(density[inside], math.log(n * weights[i]) + here[inside] - sizes[b])
     depth = [np.max(density[x >= cut], initial=-np.inf) - np.interp(cut, x, np.maximum(density, -1e300)) for cut in law.bins.cuts]
-    j = int(np.argmax(depth))
-    ks = np.array([sum(s.special[j:]) for s in law.sectors])
-    numbers = np.arange(ks.min(), ks.max() + 1)
-    return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
+    return int(np.argmax(depth))
 
 
 def measurable(model: Any, level: float) -> float:
@@ -341,10 +331,7 @@ def chernoff(model: Any, level: float) -> tuple[Sector, Nodes]:
     """The saddle of the whole law at level > 0, on rough nodes wide enough for its tilt."""
     law, kappa = model.neuron, model.variance_scale
     limit = law.theta_max
-    # Two scales at which the tilt begins to matter: on the typical neurons, and where theta g^2 comes near the prior's b w^2.
-    x = np.geomspace(law.scale, law.limit, 200)
-    ratio = np.max(law.atoms(x)[1], axis=1) / (x * x)
-    theta = min(4.0 / max(float(np.max(law.rough(0.0).gg)), 1e-300), 0.3 * law.b / max(float(np.max(ratio)), 1e-300))
+    theta = law.first_tilt
     for _ in range(300):
         theta = min(theta, 0.5 * (limit + (theta / 3.0))) if limit < math.inf else theta
         nodes = law.rough(theta)
@@ -356,48 +343,34 @@ def chernoff(model: Any, level: float) -> tuple[Sector, Nodes]:
     raise NoTiltError(f"level: no tilt reaches level {level:g}; only method='montecarlo' applies")
 
 
-def tilted_density(theta: float, nodes: Nodes) -> tuple[Array, Array]:
-    """(x, log tilted density of the coordinate), unnormalised, on rough nodes (one x may carry several)."""
-    x, index = np.unique(nodes.x, return_inverse=True)
-    tilted = nodes.lw + theta * nodes.gg
-    top = np.full(len(x), -np.inf)
-    np.maximum.at(top, index, tilted)
-    mass = np.zeros(len(x))
-    np.add.at(mass, index, np.exp(tilted - top[index]))
-    return x, top + np.log(mass) - np.log(np.gradient(x))
+def _tilted(theta: float, nodes: Nodes) -> tuple[Array, Array]:
+    """(x, log tilted density of the coordinate), unnormalised, on rough nodes."""
+    return tilted_density(theta, nodes.x, nodes.lw, nodes.gg)
 
 
-def deepest_valley(x: Array, density: Array, least: float) -> tuple[float, int] | None:
-    """(depth in nats, index) of the deepest valley (the lower of the highest points on either side, less the valley), if it is
-    ``least`` deep: of the density of x or, failing that, of log x, in which a wide plateau is a well as much as a peak is (an unbounded
-    overlap has one near the end of its tilts)."""
-    for curve in (density, density + np.log(x)):
-        left, right = np.maximum.accumulate(curve), np.maximum.accumulate(curve[::-1])[::-1]
-        depth = np.minimum(left, right) - curve
-        i = int(np.argmax(depth))
-        if depth[i] >= least:
-            return float(depth[i]), i
-    return None
+def _valley(x: Array, density: Array, least: float) -> tuple[float, int]:
+    return deepest_valley(0.0, density, density, np.log(x), 0, len(x), least)
 
 
 def build(
-    model: Any, level: float, cuts: tuple[float, ...], rough: Nodes, guess: float, first: tuple[int, ...], order: int
+    model: Any, level: float, cuts: tuple[float, ...], rough: Nodes, guess: float, first: tuple[int, ...], order: int,
+    real: bool = True,
 ) -> SectorLaw:
     """Sectors, saddles and nodes for the given cuts; the search for sectors starts at ``first`` with saddle ``guess``."""
     coarse = Bins(model, rough, cuts)
     sectors, _ = coarse.relevant(level, guess, first)
     if len(sectors) > MAX_SECTORS:
-        return build(model, level, (), rough, guess, (), order)
-    bins = Bins(model, fine_nodes(coarse, level, sectors, order), cuts)
+        return build(model, level, (), rough, guess, (), order, real)
+    bins = Bins(model, fine_nodes(coarse, level, sectors, order, real), cuts)
     main = max(sectors, key=lambda s: s.log_bound(level))
     kept, left_out = bins.relevant(level, main.s, main.special)
-    return SectorLaw(model, level, bins, tuple(kept), left_out, rough, order)
+    return SectorLaw(model, level, bins, tuple(kept), left_out, rough, order, real)
 
 
 def unsectored(model: Any, level: float) -> Sector:
     """The saddle of the whole law, on nodes made for it: one sector with all neurons in one bin."""
     whole, rough = chernoff(model, level)
-    return build(model, level, (), rough, whole.s, (), 16).sectors[0]
+    return build(model, level, (), rough, whole.s, (), 16, True).sectors[0]
 
 
 def rounding(sector: Sector, level: float) -> float:
@@ -406,26 +379,42 @@ def rounding(sector: Sector, level: float) -> float:
 
 
 def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
-    """The law in sectors at level > 0; ``variant`` 1 uses another cut and other nodes: a free error estimate."""
-    order, shift = (13, 0.93) if variant else (16, 1.0)
+    """The law in sectors at level > 0, on nodes for real tilts; ``variant`` 1 uses another cut and other nodes."""
+    return _laws(model, level, (variant,), True)[0]
+
+
+def sector_laws(model: Any, level: float, *, real: bool = False) -> list[SectorLaw]:
+    """Both variants of the law in sectors at level > 0: on their difference no answer must hang, a free error estimate.
+
+    The nodes serve contours or, if ``real``, real tilts only.
+    """
+    return _laws(model, level, (0, 1), real)
+
+
+def _laws(model: Any, level: float, variants: tuple[int, ...], real: bool) -> list[SectorLaw]:
+    use = [((13, 0.93) if variant else (16, 1.0)) for variant in variants]
     try:
         whole, rough = chernoff(model, level)
     except NoTiltError:
-        far = _far_start(model, level, shift)
-        if far is None:
+        far = [(_far_start(model, level, shift), order) for order, shift in use]
+        if None in [start for start, _ in far]:
             raise
-        cut, rough, s, number = far
-        return build(model, level, (cut,), rough, s, (number,), order)
+        return [
+            build(model, level, (start[0],), start[1], start[2], (start[3],), order, real) for start, order in far if start is not None
+        ]
     theta = model.variance_scale * whole.s**2
-    x, density = tilted_density(theta, rough)
-    deepest = deepest_valley(x, density, 0.05)
-    if deepest is None:
-        return build(model, level, (), rough, whole.s, (), order)
-    cut = float(x[deepest[1]]) * shift
+    x, density = _tilted(theta, rough)
+    _, lowest = _valley(x, density, 0.05)
+    if lowest < 0:
+        return [build(model, level, (), rough, whole.s, (), order, real) for order, _ in use]
     tilted = rough.lw + theta * rough.gg
     mass = np.exp(tilted - tilted.max())
-    share = float(np.sum(mass[rough.x >= cut]) / np.sum(mass))
-    return build(model, level, (cut,), rough, whole.s, (round(model.width * share),), order)
+    laws = []
+    for order, shift in use:
+        cut = float(x[lowest]) * shift
+        share = float(np.sum(mass[rough.x >= cut]) / np.sum(mass))
+        laws.append(build(model, level, (cut,), rough, whole.s, (round(model.width * share),), order, real))
+    return laws
 
 
 def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, float, int] | None:
@@ -449,12 +438,12 @@ def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, fl
             rough = law.rough(theta, least)
         except NoTiltError:  # nearer to the end of the tilts there is nothing within reach
             break
-        x, density = tilted_density(theta, rough)
-        deepest = deepest_valley(x, density, 0.05)
-        place = flat if deepest is None else float(x[deepest[1]]) * shift
+        x, density = _tilted(theta, rough)
+        _, lowest = _valley(x, density, 0.05)
+        place = flat if lowest < 0 else float(x[lowest]) * shift
         bins = Bins(model, rough, (place,))
         number = next((k for k in _doubled(model.width) if sector_cgf(s, *bins.arguments((k,)))[1] > level), None)
-        if number is None or (deepest is None and flat < 14.0 * law.scale):
+        if number is None or (lowest < 0 and flat < 14.0 * law.scale):
             continue
         if found is None or number < found[3]:
             found = place, rough, s, number
@@ -472,8 +461,8 @@ def _doubled(width: int) -> Iterator[int]:
     yield width
 
 
-def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int) -> Nodes:
-    """Quadrature nodes that serve the saddles and contours of all the given sectors, found on rough ``bins``.
+def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int, real: bool) -> Nodes:
+    """Quadrature nodes that serve the saddles and, unless ``real``, the contours of all the given sectors, found on rough ``bins``.
 
     They are made for the sectors of extreme and middle tilt, for the heaviest, and for the heaviest with a neuron in each bin.
     """
@@ -490,19 +479,19 @@ def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int) -> N
         x_end = max(x_end, float(law.rough(model.variance_scale * max(outer) ** 2).edges[-1]))
     tilts = np.array(sorted({0.0, *(model.variance_scale * s.s**2 for s in picked)}))
     needed = [np.array([model.width > s.k, *(n > 0 for n in s.special)]) for s in picked]
-    contours = [Contour(_contour(model, level, s), used, bins.sizes(s)) for s, used in zip(picked, needed, strict=True)]
+    contours = [Contour(_contour(model, level, s, real), used, bins.sizes(s)) for s, used in zip(picked, needed, strict=True)]
     return law.nodes(tilts, contours, bins.cuts, x_end, order)  # type: ignore[no-any-return]
 
 
-def _contour(model: Any, level: float, sector: Sector) -> NDArray[np.complex128]:
-    """Complex theta on the sector's contour: near the saddle, and out to where the integrand has fallen to nothing (far out it
-    is the smallest weights that count, which only a small N ever sees)."""
+def _contour(model: Any, level: float, sector: Sector, real: bool) -> NDArray[np.complex128]:
+    """Complex theta on the sector's contour: at the saddle (only there if ``real``), near it, and out to where the integrand has fallen
+    to nothing (far out it is the smallest weights that count, which only a small N ever sees)."""
     out: list[complex] = []
-    kappa = model.variance_scale
-    delta = sector.delta
+    kappa, delta = model.variance_scale, sector.delta
     far = max(45.0 / (0.35 * level), 40.0 * delta)
-    outer = np.geomspace(40.0 * delta, far, 1 + math.ceil(4.0 * math.log10(far / (40.0 * delta))))
-    for y in (0.0, 3.0 * delta, 9.0 * delta, *outer):
+    steps = math.ceil(4.0 * math.log10(far / (40.0 * delta)))
+    outer = (40.0 * delta * (far / (40.0 * delta)) ** (i / max(steps, 1)) for i in range(steps + 1))
+    for y in itertools.chain((0.0,), () if real else (3.0 * delta, 9.0 * delta), () if real else outer):
         theta = kappa * complex(math.sqrt(sector.s**2 + 0.25 * y * y), y) ** 2
         if theta.real < 0.0 and model.width * model.neuron.log_moment_below(theta.real) < -80.0:
             break

@@ -16,7 +16,8 @@ import numpy as np
 from ldt.errors import ConvergenceError
 from ldt.models.sums import Sum
 from ldt.results import Cost
-from ldt.tails.saddlepoint import DOUBT, SAFETY, expansion
+from ldt.tails.expansion import expansion
+from ldt.tails.saddlepoint import DOUBT, SAFETY
 from ldt.tails.sum_exact import Value, _degenerate, _outside, _Scaled, caution, certain, complement, lattice_index
 from ldt.tails.sum_saddle import derivatives, saddle
 
@@ -83,7 +84,8 @@ def _one(model: Any, x: float, density: bool, upper: bool, span: float) -> Value
     excess = model.excess(x)
     if turned * s < 0.0 and not density:  # within half a span of the mean, on its other side
         s, cumulants, excess = 0.0, _at_zero(model, turned), 0.0
-    value, following, parts, _ = expansion(turned * s, cumulants, turned * excess, density, span)
+    c0, c1, c2, c3, c4 = (float(c) for c in cumulants)
+    value, following, parts, _ = expansion(float(turned * s), (c0, c1, c2, c3, c4), float(turned * excess), density, float(span))
     ripple = _ripple(model, s, span) if span or model.discrete else 0.0
     size = max(following, parts)
     rounding = 2.0**-50 * (1.0 + abs(k[0]) + abs(s * excess)) + (abs(excess) / math.sqrt(k[2]) if at_mean else 0.0)

@@ -39,7 +39,7 @@ Array = NDArray[np.float64]
 
 EPS = float(np.finfo(float).eps)
 #: Sectors whose Chernoff bound is this many nats below the largest are left out (and bounded).
-SECTOR_DROP = 38.0
+SECTOR_DROP = 45.0
 #: With more sectors than this the number of specialised neurons is as good as continuous: one contour serves.
 MAX_SECTORS = 600
 #: How many sectors are tried at most, the negligible ones included.

@@ -182,7 +182,7 @@ class SectorLaw:
     left_out: float
     rough: Nodes
     order: int
-    real: bool = True
+    real: bool = False
 
     def paths(self) -> list[tuple[float, NDArray[np.int64], Array]]:
         """(saddle, sectors, log height of each there): contours that serve every sector.
@@ -369,7 +369,7 @@ def _valley(x: Array, density: Array, least: float) -> tuple[float, int]:
 
 def build(
     model: Any, level: float, cuts: tuple[float, ...], rough: Nodes, guess: float, first: tuple[int, ...], order: int,
-    real: bool = True,
+    real: bool = False,
 ) -> SectorLaw:
     """Sectors, saddles and nodes for the given cuts; the search for sectors starts at ``first`` with saddle ``guess``."""
     coarse = Bins(model, rough, cuts)
@@ -394,8 +394,8 @@ def rounding(sector: Sector, level: float) -> float:
 
 
 def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
-    """The law in sectors at level > 0, on nodes for real tilts; ``variant`` 1 uses another cut and other nodes."""
-    return _laws(model, level, (variant,), True)[0]
+    """The law in sectors at level > 0; ``variant`` 1 uses another cut and other nodes."""
+    return _laws(model, level, (variant,), False)[0]
 
 
 def sector_laws(model: Any, level: float, *, real: bool = False) -> list[SectorLaw]:

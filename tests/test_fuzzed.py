@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 from mpmath import mp
 
 import ldt
@@ -45,4 +46,26 @@ def test_saddle_point_of_sums_a_rounding_off_the_mean(law: str) -> None:
     total = ldt.IidSum(ldt.parse_law(law), 1)
     level = float(total.mean() + 1e-13 * math.sqrt(total.var()))
     exact, rough = (ldt.tail(total, level, method=m) for m in ("exact", "saddlepoint"))
+    assert abs(exact.logp - rough.logp) <= exact.error + rough.error
+
+
+@pytest.mark.parametrize("side", ["upper", "lower"])
+def test_saddle_point_of_sums_at_the_last_atom(side: str) -> None:
+    """Its tilt is infinite and K'' is 0 there: no expansion, said so (a division by zero before)."""
+    total = ldt.IidSum(scipy.stats.rv_discrete(values=([0.1, 0.35, 0.7], [0.2, 0.3, 0.5])), 3)
+    for level in (total.support[1] - 0.01, total.support[0] + 0.01):
+        exact, rough = (ldt.tail(total, level, method=m, side=side) for m in ("exact", "saddlepoint"))
+        assert rough.status == "failed" or abs(exact.logp - rough.logp) <= exact.error + rough.error
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ldt.AlignmentSum(2, 2924, overlap="full", c=34.597970832402744, target=7, weight_variance=0.37386335628661244),
+        ldt.AlignmentSum(9574, 2899, c="orthonormal", readout_variance=0.7728036456905307, weight_variance=0.02595206382790045),
+    ],
+)
+def test_saddle_point_where_a_bin_has_one_node(model: ldt.AlignmentSum) -> None:
+    """Its log M is a straight line, whose second derivative the series of a band were divided by."""
+    exact, rough = (ldt.tail(model, 1.0, method=m) for m in ("exact", "saddlepoint"))
     assert abs(exact.logp - rough.logp) <= exact.error + rough.error

@@ -108,7 +108,8 @@ def tabulated(
                 ends[d] = abs(series[b, p, terms - 1, d]) + abs(series[b, p, terms - 2, d])
             error = max(error, most * ends[0])
             for d in range(1, 3):
-                relative = max(relative, ends[d] / np.max(np.abs(values[:, d])))
+                scale = np.max(np.abs(values[:, d]))
+                relative = max(relative, ends[d] / scale) if scale > 0.0 else relative  # all 0 in a bin of one node
     return series, error, relative
 
 
@@ -224,6 +225,8 @@ def _saddle(
     s = min(max(guess, a), b)
     for _ in range(60):
         _cumulants(s, kappa, count, series, low, width, work, k)
+        if not k[2] > 0.0:
+            break
         step = (level - k[1]) / (s * k[2])
         if abs(step) <= 1e-6:
             # The rest by Taylor's formula: to the square of 1e-6 in s and K'', to its cube in K.
@@ -268,7 +271,7 @@ def half(law: SectorLaw, weights: Array, score: float, goal: float) -> Half | No
     sectors += [bins.solve(law.level, middle, special) for special in sorted(beyond)]
     low = 2.0 * math.log(min(near, max(near / BEYOND, min(s.s for s in sectors))) / REACH) + math.log(model.variance_scale)
     high = 2.0 * math.log(max(far, min(far * BEYOND, max(s.s for s in sectors))) * REACH) + math.log(model.variance_scale)
-    if math.exp(high) >= model.neuron.theta_max:
+    if math.exp(high) >= model.neuron.theta_max or not all(s.cumulants[2] > 0.0 for s in sectors):
         return None
     counts = np.array([[model.width - s.k, *s.special] for s in sectors], dtype=float)
     for most in WIDTHS:

@@ -61,7 +61,7 @@ assert 300 < curve.threshold < 600
 # %% [markdown]
 # ## Against trained networks
 #
-# The law of w.w* over 40 networks at d = N = 40, P = 1600, kappa = 1, and the densities that the equations predict.
+# The law of w.w* over 112 networks at d = N = 40, P = 1600, kappa = 1, and the densities that the equations predict.
 
 # %%
 def rows(name):
@@ -91,7 +91,7 @@ for key, value in distance.items():
 assert distance["full", "full equations"] < 0.2 * distance["full", "self-consistent"]
 
 # %% [markdown]
-# One component is not enough at this ridge; the full equations come ten times closer, and the full overlap puts the specialised neurons where the networks
+# One component is not enough at this ridge; the full equations come five times closer, and the full overlap puts the specialised neurons where the networks
 # have them. The threshold P* at A_f = 0.1 against d (N = d):
 
 # %%

@@ -11,7 +11,6 @@ what else was asked.
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from ldt.models.loops import log_moment
 from ldt.numerics.compiled import compiled
 from ldt.tails.expansion import tail_or_density
-from ldt.tails.search import deepest_valley
+from ldt.tails.search import deepest_valley, move
 from ldt.tails.sectors import EPS, VALLEY, SectorLaw, main_cut
 
 Array = NDArray[np.float64]
@@ -295,16 +294,12 @@ def half(law: SectorLaw, weights: Array, score: float, goal: float) -> Half | No
 
 
 def _neighbours(at: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """One neuron more or less in one bin, or moved between two."""
-    moves = [(b, b, step) for b in range(len(at)) for step in (1, -1)]
-    moves += [(b, c, step) for b, c in itertools.combinations(range(len(at)), 2) for step in (1, -1)]
+    """Whatever is one single move away."""
+    row, new, bins = np.array([at], dtype=np.int64), np.empty(len(at), dtype=np.int64), len(at)
     out = []
-    for b, c, step in moves:
-        new = list(at)
-        new[b] += step
-        if c != b:
-            new[c] -= step
-        out.append(tuple(new))
+    for which in range(bins * (bins + 1)):
+        move(row, 0, which, new)
+        out.append(tuple(new.tolist()))
     return out
 
 

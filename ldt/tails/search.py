@@ -112,7 +112,7 @@ def search(
             s = guess
             if at >= 0:
                 s = found[at, 0]
-                _move(numbers, at, i, new)
+                move(numbers, at, i, new)
             else:
                 for b in range(bins):
                     new[b] = first[b] if i == 0 else seeds[i - 1, b]
@@ -139,22 +139,22 @@ def search(
 
 
 @compiled
-def _move(numbers: Index, at: int, move: int, new: Index) -> None:
-    """Row ``at`` after single move number ``move``, into ``new``: for each bin and sign one neuron more or less there, or taken from
+def move(numbers: Index, at: int, which: int, new: Index) -> None:
+    """Row ``at`` after single move number ``which``, into ``new``: for each bin and sign one neuron more or less there, or taken from
     or given to a later bin."""
     bins = new.size
     for b in range(bins):
         new[b] = numbers[at, b]
     for b in range(bins):
         each = bins - b
-        if move < 2 * each:
-            step = 1 if move < each else -1
-            other = b + move % each
+        if which < 2 * each:
+            step = 1 if which < each else -1
+            other = b + which % each
             new[b] += step
             if other > b:
                 new[other] -= step
             return
-        move -= 2 * each
+        which -= 2 * each
 
 
 @compiled

@@ -69,3 +69,19 @@ def test_saddle_point_where_a_bin_has_one_node(model: ldt.AlignmentSum) -> None:
     """Its log M is a straight line, whose second derivative the series of a band were divided by."""
     exact, rough = (ldt.tail(model, 1.0, method=m) for m in ("exact", "saddlepoint"))
     assert abs(exact.logp - rough.logp) <= exact.error + rough.error
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "density"),
+    [
+        (ldt.AlignmentSum(1, 13, c=83.62724, target={1: 1.0, 3: -0.4}, readout_variance=0.12936302), 0.001, True),
+        (ldt.AlignmentSum(1, 1, c="orthonormal", target=5), 0.0012310958149335215, False),
+        (ldt.AlignmentSum(1, 103, c="raw", target=7, weight_variance=0.03431597148774085), 0.03431597148774085, True),
+        (ldt.AlignmentSum(1, 468, c="raw", target=1, weight_variance=0.213518, readout_variance=0.213518), 1.17362, True),
+    ],
+)
+def test_saddle_point_of_one_neuron_is_within_its_error(model: ldt.AlignmentSum, level: float, density: bool) -> None:
+    """Twice the safety of sums of many: these were up to 1.5 times further off than stated."""
+    ask = ldt.logpdf if density else ldt.tail
+    exact, rough = (ask(model, level, method=m) for m in ("exact", "saddlepoint"))
+    assert abs(exact.logp - rough.logp) <= exact.error + rough.error

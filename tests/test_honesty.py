@@ -125,7 +125,6 @@ def test_classical_single_saddle(level: float, truth: str, off: float) -> None:
     assert abs(sectors.logp - float(truth)) < 0.3
 
 
-@pytest.mark.nojit
 @pytest.mark.parametrize(("width", "dim", "level"), [(12, 400, 1.0), (20, 100, 0.3), (7, 1000, 0.5)])
 def test_classical_states_how_far_it_is_off(width: int, dim: int, level: float) -> None:
     """Far from the truth its error is the distance to the sectors' sum: the truth within, and within that sum's own error of it."""

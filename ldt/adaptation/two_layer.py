@@ -35,6 +35,8 @@ Array = NDArray[np.float64]
 
 #: A barrier of the effective action lower than this (nats) separates nothing.
 LEAST_BARRIER = 1e-3
+#: Quadratures that agree on alpha to this are good; beyond FINEST nodes a panel, or MOST nodes, no finer one is tried.
+GOOD, FINEST, MOST = 1e-8, 76, 60_000
 
 
 @dataclass(frozen=True)
@@ -184,11 +186,15 @@ def sector(grid: Grid, guess: float, k: int, kappa: float, start: Array | None =
 
 
 def described(grid: Grid, found: Solution, p: float, r: float, k: int | None = None) -> Adaptation:
-    """The state of a solution, with its error from a second quadrature."""
+    """The state of a solution, with its error from a second quadrature, refined while they differ."""
     kappa, cut = r / p, grid.cut
-    fine = grid.refined()
-    second = solve(_law(fine, cut, k), kappa, found.t)
-    alpha, other = _share(fine, second), _share(grid, found)
+    while True:
+        fine = grid.refined()
+        second = solve(_law(fine, cut, k), kappa, found.t)
+        alpha, other = _share(fine, second), _share(grid, found)
+        if abs(alpha - other) < GOOD or fine.order >= FINEST or len(fine.w) > MOST:
+            break
+        grid, found = fine, second
     truncation = None
     lower = None if grid.degree is None else grid.degree - 2
     if lower is not None and lower >= max(j for j, _ in grid.model.target):
@@ -197,7 +203,7 @@ def described(grid: Grid, found: Solution, p: float, r: float, k: int | None = N
     error = max(abs(alpha - other), second.residual)
     sought = "the only solution: F is strictly convex" if k is None else "the one with this number of neurons beyond their own barrier"
     status, advice = "ok", ""
-    if error > 1e-8:
+    if error > GOOD:
         status, advice = "warning", f"the quadrature over one neuron is good to {error:.1e} only"
     elif grid.degree is not None and (truncation is None or truncation > 1e-3):
         status = "warning"
@@ -328,8 +334,8 @@ def check_model(model: Any) -> None:
 
 def positive(name: str, value: Any) -> float:
     number = errors.positive(name, value)
-    if not number < 1e15:
-        raise ModelError(f"{name}: must be a positive number below 1e15, got {value!r}")
+    if not 1e-15 < number < 1e15:
+        raise ModelError(f"{name}: must be a number between 1e-15 and 1e15, got {value!r}")
     return number
 
 

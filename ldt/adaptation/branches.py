@@ -29,6 +29,7 @@ from ldt.adaptation.equations import Solution, sector_law, solve, solve_on
 from ldt.adaptation.neuron import Grid, first_grid
 from ldt.adaptation.two_layer import Adaptation, barrier_of, check_model, described, positive, sector, wells_of
 from ldt.errors import ConvergenceError, ModelError
+from ldt.numerics.workers import one_blas_thread
 from ldt.results import _Record
 
 Array = NDArray[np.float64]
@@ -146,7 +147,14 @@ def adaptation_curve(
     points = _points(samples)
     if isinstance(branches, bool) or not isinstance(branches, int) or not 0 <= branches <= 100:
         raise ModelError(f"branches: must be an integer from 0 to 100, got {branches!r}")
-    tell = progress or (lambda done, total, text: None)
+    with one_blas_thread():
+        return _curve(model, points, r, degree, branches, progress or (lambda done, total, text: None))
+
+
+def _curve(
+    model: Any, points: list[float], r: float, degree: int | None, branches: int, tell: Callable[[int, int, str], None]
+) -> AdaptationCurve:
+    """What ``adaptation_curve`` returns."""
     grid = first_grid(model, degree)
     whole: list[Adaptation] = []
     t: Array | None = None

@@ -360,5 +360,6 @@ def test_grokking_phase_diagram() -> None:
     rows = grokking_phases((-0.5, -0.3, -0.2))
     us = [r.u for r in rows]
     assert all(u is not None for u in us) and us == sorted(us)  # type: ignore[type-var]
-    with pytest.raises(ldt.ModelError, match="kernel"):
-        GrokkingModel(kernel="none")
+    for name, value in (("kernel", "none"), ("epsilon", None), ("width", None), ("dim", 0)):
+        with pytest.raises(ldt.ModelError, match=name):
+            GrokkingModel(**{name: value})  # type: ignore[arg-type]

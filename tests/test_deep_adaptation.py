@@ -46,7 +46,7 @@ def test_layer_kernels_are_averages_and_their_adjoints_derivatives(activation: s
 
 
 @pytest.mark.parametrize("activation", ["erf", "relu"])
-@pytest.mark.parametrize("widths", [(20,), (20, 15), (20, 15, 10)], ids=len)
+@pytest.mark.parametrize("widths", [(20,), (20, 15), (20, 15, 10), (20, 15, 12, 10)], ids=len)
 def test_solutions_are_stationary_points_of_the_free_energy(activation: str, widths: tuple[int, ...]) -> None:
     """The gradient by finite differences away from the solution, and 0 at it; the equations were solved without inverses."""
     net = problem(widths, activation)

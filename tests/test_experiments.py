@@ -231,6 +231,29 @@ def test_langevin_tells_what_it_would_have_rejected() -> None:
     assert "Langevin" in bad.advice
 
 
+def test_learned_means_are_those_of_prior_draws_weighted_by_the_likelihood() -> None:
+    """The joint posterior of (w, a) with nothing integrated out and no chain: importance sampling from the prior, its errors measured."""
+    n, d, samples, ridge, draws = 3, 3, 12, 0.5, 150_000
+    r = learn(AlignmentSum(n, d), samples, ridge=ridge, networks=8, chains=8, sweeps=400, warmup=60, rng=21, theory=False)
+    assert r.status == "ok"
+    random = np.random.default_rng(5)
+    w, a = random.standard_normal((draws, n, d)) / math.sqrt(d), random.standard_normal((draws, n)) / math.sqrt(n)
+    overlap = np.sum(a * -4.0 / math.sqrt(6.0 * math.pi) * w[..., 0] ** 3 / (1.0 + 2.0 * np.sum(w * w, axis=2)) ** 1.5, axis=1)
+    count = (np.abs(w[..., 0]) > 0.8).sum(axis=1)
+    data = r.experiment.posterior(0)
+    loss = np.zeros(draws)
+    for x, y in zip(data.x, data.y, strict=True):
+        loss += (np.sum(a * special.erf(w @ x), axis=1) - y) ** 2
+    weight = np.exp(-(loss - loss.min()) / (2.0 * ridge))
+    weight /= weight.sum()
+    assert 1.0 / np.sum(weight**2) > 1000
+    for name, values in (("alignment", overlap), ("specialised", count)):
+        mean = float(weight @ values)
+        chains = r.traces[:, :, run.TRACES.index(name)].mean(axis=1)
+        error = math.hypot(float(chains.std(ddof=1)) / math.sqrt(8.0), math.sqrt(float(np.sum(weight**2 * (values - mean) ** 2))))
+        assert abs(float(chains.mean()) - mean) < 4.5 * error, name
+
+
 # -- experiments ------------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ldt.errors import ConvergenceError
 from ldt.results import Cost
 from ldt.tails.loops import contour_sums
-from ldt.tails.sectors import SectorLaw, measurable, rounding, sector_laws, specialised_law
+from ldt.tails.sectors import SectorLaw, measurable, sector_laws, specialised_law
 
 MAX_NODES = 20_000
 #: First trapezoid step of the contour sums; they halve it as need be.
@@ -90,15 +90,14 @@ class Inversion:
 
 def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion:
     """One evaluation of log P (or log p) on paths of curve ``q`` with trapezoid step ``step``."""
-    sectors = law.sectors
-    weights = np.array([sector.log_weight for sector in sectors])
-    logs, values, noises = np.zeros((3, len(sectors)))
+    weights, counts, deltas = law.table.values[:, 6], law.table.counts(law.model.width), law.table.deltas()
+    logs, values, noises = np.zeros((3, len(weights)))
     nodes, decayed = 0, True
-    conditioning = max(rounding(sector, law.level) for sector in sectors)
+    conditioning = law.table.rounding(law.level)
     enough = max(conditioning, ENOUGH)
     for s, members, bounds in law.paths():
-        delta = min(s, *(sectors[i].delta for i in members))
-        args = law.bins.shared([sectors[i].special for i in members])
+        delta = min(s, float(np.min(deltas[members])))
+        args = law.bins.shared(counts[members])
         for again in (False, True):
             found = contour_sums(law.level, density, s, q, delta, step, enough, MAX_NODES, bounds, *args)
             nodes += found.nodes
@@ -110,7 +109,7 @@ def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion
             bounds = logs[members] + np.log(found.size) - total
         decayed &= found.last < 1e-15
         high = bounds > NEGLIGIBLE
-        hidden = np.array([law.hidden(sectors[i], found.step) if tall else 1.0 for i, tall in zip(members, high, strict=True)])
+        hidden = np.array([law.hidden(law.sectors[i], found.step) if tall else 1.0 for i, tall in zip(members, high, strict=True)])
         noises[members] += hidden * np.abs(found.value)
     # Signed values: the noise of a negligible sector may come out negative, and must not be lost or turned into NaN.
     top = float(np.max(logs))
@@ -164,7 +163,7 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
         variation = abs(first.log_value - second.log_value)
         # A relative error e of g moves the level by e: log P by e alpha p/P, which is e s alpha where the saddle tells, and at most
         # about 2 |log P| (Gaussian) + 1.
-        reach = max(max(s.s for s in law.sectors) * law.level, 2.0 * abs(first.log_value) + 1.0)
+        reach = max(float(np.max(law.table.values[:, 0])) * law.level, 2.0 * abs(first.log_value) + 1.0)
         conditioning = max(first.conditioning, second.conditioning) + model.neuron.g_error * reach
         cancellation = first.cancellation + second.cancellation
         if variation + cancellation <= max(TARGET * max(1.0, abs(first.log_value)), 4.0 * conditioning):

@@ -32,7 +32,7 @@ def rate_at(model: Any, level: float) -> RateResult:
     x = measurable(model, abs(level))
     sign = 1.0 if level > 0.0 else -1.0
     finest = refined(sector_law(model, x), x, False).law
-    best = max(finest.sectors, key=lambda s: s.log_bound(x))
+    best = finest.main
     try:
         whole = unsectored(model, x)
         convex, tilt, curvature = -whole.log_bound(x), whole.s, whole.cumulants[2]

@@ -164,7 +164,7 @@ def _alone(model: Any, level: float, density: bool) -> tuple[float, float, Saddl
     best, other = (refined(law, level, density) for law in sector_laws(model, level, real=True))
     spread = abs(best.log_value - other.log_value)
     error = math.log1p(safety(model, density) * max(best.next_order, other.next_order)) + spread
-    error += max(rounding(s, level) for s in best.law.sectors) + ROUNDING + math.exp(min(best.law.left_out, 700.0))
+    error += best.law.table.rounding(level) + ROUNDING + math.exp(min(best.law.left_out, 700.0))
     main = best.law.sectors[int(np.argmax(best.weights))]
     cut = numbers = probability = None
     if best.law.bins.cuts and math.isfinite(best.log_value):

@@ -36,6 +36,7 @@ from ldt.tails.loops import sector_cgf
 from ldt.tails.search import deepest_valley, search, solve, tilted_density
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 EPS = float(np.finfo(float).eps)
 #: Sectors whose Chernoff bound is this many nats below the largest are left out (and bounded).
@@ -52,8 +53,7 @@ VALLEY = 0.5
 IDLE = 1e-3
 
 
-@dataclass(frozen=True)
-class Sector:
+class Sector(NamedTuple):
     """``special``: neurons in bins 1, 2, ...; saddle ``s``, cumulants (K, ..., K'''') there; ``log_weight``: log multiplicity."""
 
     special: tuple[int, ...]
@@ -66,20 +66,52 @@ class Sector:
         """Number of specialised neurons."""
         return sum(self.special)
 
-    @cached_property
+    @property
     def delta(self) -> float:
         """The scale on which the integrand varies near the saddle.  Higher cumulants count: a far well that is about to take over
         adds a small part to K, of a scale of its own."""
         _, _, k2, k3, k4 = self.cumulants
         return min(self.s, 1.0 / math.sqrt(k2), k2 / max(abs(k3), 1e-300), math.sqrt(k2 / max(abs(k4), 1e-300)))
 
-    def reached(self, level: float) -> bool:
-        """Whether ``s`` is the saddle; else it ends the tilts, and serves for a bound alone."""
-        return self.cumulants[1] > 0.999 * level
 
     def log_bound(self, level: float) -> float:
         """log of the Chernoff bound: multiplicity times exp(K(s) - s level)."""
         return self.log_weight + self.cumulants[0] - self.s * level
+
+
+class Table(NamedTuple):
+    """Sectors as rows of arrays: ``special`` neurons, and ``values`` s, K, ..., K'''', log multiplicity."""
+
+    special: Index
+    values: Array
+
+    def sector(self, i: int) -> Sector:
+        """Row i as an object."""
+        s, k0, k1, k2, k3, k4, weight = self.values[i].tolist()
+        return Sector(tuple(self.special[i].tolist()), s, (k0, k1, k2, k3, k4), weight)
+
+    def take(self, which: Any) -> Table:
+        """The rows of a mask or of indices."""
+        return Table(self.special[which], self.values[which])
+
+    def counts(self, width: int) -> Array:
+        """Neurons in every bin, the typical one included."""
+        return np.column_stack([width - self.special.sum(axis=1), self.special]).astype(float)
+
+    def log_bounds(self, level: float) -> Array:
+        """``Sector.log_bound`` of each."""
+        return self.values[:, 6] + self.values[:, 1] - self.values[:, 0] * level
+
+    def deltas(self) -> Array:
+        """``Sector.delta`` of each."""
+        s, _, _, k2, k3, k4, _ = self.values.T
+        scales = 1.0 / np.sqrt(k2), k2 / np.maximum(np.abs(k3), 1e-300), np.sqrt(k2 / np.maximum(np.abs(k4), 1e-300))
+        return np.asarray(np.minimum.reduce((s, *scales)))
+
+    def rounding(self, level: float) -> float:
+        """The largest ``rounding`` of them."""
+        s, k0, weight = self.values[:, 0], self.values[:, 1], self.values[:, 6]
+        return 4.0 * EPS * float(np.max(np.abs(k0) + np.abs(s * level) + np.abs(weight)))
 
 
 class Bins:
@@ -97,14 +129,13 @@ class Bins:
         count = np.array([self.model.width - sum(special), *special], dtype=float)
         return (self.model.variance_scale, count, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
 
-    def shared(self, specials: list[tuple[int, ...]]) -> tuple[Any, ...]:
-        """The trailing arguments of the compiled loops for several sectors."""
-        counts = np.array([[self.model.width - sum(special), *special] for special in specials], dtype=float)
-        return (self.model.variance_scale, counts, *self.arguments(specials[0])[2:])
+    def shared(self, counts: Array) -> tuple[Any, ...]:
+        """The trailing arguments of the compiled loops for several sectors, of which these are the neurons in the bins."""
+        return (self.model.variance_scale, counts, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
 
-    def sizes(self, sector: Sector) -> Array:
-        """log M of each bin at the sector's saddle (-inf of a bin without nodes)."""
-        return bin_sizes(self.model.variance_scale * sector.s**2, self.start, self.nodes.lw, self.nodes.gg)
+    def sizes(self, s: float) -> Array:
+        """log M of each bin at tilt s (-inf of a bin without nodes)."""
+        return bin_sizes(self.model.variance_scale * s * s, self.start, self.nodes.lw, self.nodes.gg)
 
     def allowed(self, special: tuple[int, ...]) -> bool:
         """Whether such a sector exists: counts not negative, none in a bin without nodes."""
@@ -113,25 +144,21 @@ class Bins:
             n and e for n, e in zip((n0, *special), self.empty, strict=True)
         )
 
-    def bounded(self, special: tuple[int, ...]) -> bool:
-        """Whether no neuron is in the last bin, which alone reaches out to infinity: then every tilt exists."""
-        return bool(special) and special[-1] == 0
-
     @property
     def _law(self) -> tuple[Any, ...]:
         """What the compiled search needs to know of the law."""
         return (s_limit(self.model), self.model.variance_scale, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
 
     def solve(self, level: float, guess: float, special: tuple[int, ...]) -> Sector:
-        """The sector with its saddle at ``level``, or at the end of its tilts where that is out of reach (``Sector.reached``)."""
+        """The sector with its saddle at ``level``, or at the end of its tilts where that is out of reach."""
         found = solve(level, guess, np.array(special, dtype=np.int64), self.model.width, *self._law)
         if not math.isfinite(found[0]):
             raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
         return Sector(special, found[0], found[1:6], found[6])
 
-    def relevant(self, level: float, guess: float, first: tuple[int, ...]) -> tuple[list[Sector], float]:
-        """Sectors whose Chernoff bound is within SECTOR_DROP of the largest, searched outwards from ``first``, best first, and the
-        log of (the largest bound left out, relative to the largest, times the number of neighbours left out).
+    def relevant(self, level: float, guess: float, first: tuple[int, ...]) -> tuple[Table, Table, float]:
+        """Sectors whose Chernoff bound is within SECTOR_DROP of the largest, searched outwards from ``first``; their neighbours, which
+        are left out; and the log of (the largest bound left out, relative to the largest, times the number of neighbours left out).
 
         More than MAX_SECTORS come back where there are more; after MAX_TRIED the best that have unseen neighbours count as left out.
         """
@@ -148,14 +175,15 @@ class Bins:
         if not all_solved:
             raise ConvergenceError(f"level: no saddle point found at level {level:g} in one of the sectors")
         least = float(np.max(worth)) - SECTOR_DROP
-        rows = sorted((tuple(n), i) for i, n in enumerate(numbers.tolist()) if worth[i] >= least)
-        values = found.tolist()
-        kept = [Sector(n, s, (k0, k1, k2, k3, k4), w) for n, (s, k0, k1, k2, k3, k4, w) in ((n, values[i]) for n, i in rows)]
-        if not all(sector.reached(level) for sector in kept):
+        order = np.lexsort(numbers.T[::-1]) if len(first) else np.arange(len(worth))
+        inside = worth[order] >= least
+        tried = Table(numbers, found)
+        kept, beyond = tried.take(order[inside]), tried.take(order[~inside])
+        if not np.all(kept.values[:, 2] > 0.999 * level):  # a tilt at its end
             end = "lies too near the end of the tilts (the overlap is linear far out); only method='montecarlo' applies"
             raise ConvergenceError(f"level: at level {level:g} a saddle point that matters {end}")
         left = worth[(worth < least) | ~expanded]
-        return kept, float(np.max(left)) - least - SECTOR_DROP + math.log(4.0 * len(left)) if len(left) else -math.inf
+        return kept, beyond, float(np.max(left)) - least - SECTOR_DROP + math.log(4.0 * len(left)) if len(left) else -math.inf
 
 
 class Valley(NamedTuple):
@@ -171,18 +199,30 @@ class Valley(NamedTuple):
 
 @dataclass(frozen=True)
 class SectorLaw:
-    """The law of A in sectors at one level, on nodes that serve every sector; ``left_out``: log bound on the rest, relative.
+    """The law of A in sectors (``table``) at one level, on nodes that serve them all; ``beyond``: their neighbours that are left out;
+    ``left_out``: log bound on the rest, relative.
 
     ``rough`` nodes find the wells; the nodes' ``order``, and whether they serve ``real`` tilts only."""
 
     model: Any
     level: float
     bins: Bins
-    sectors: tuple[Sector, ...]
+    table: Table
+    beyond: Table
     left_out: float
     rough: Nodes
     order: int
     real: bool = False
+
+    @cached_property
+    def sectors(self) -> tuple[Sector, ...]:
+        """The sectors as objects."""
+        return tuple(self.table.sector(i) for i in range(len(self.table.special)))
+
+    @property
+    def main(self) -> Sector:
+        """The sector of the largest Chernoff bound."""
+        return self.table.sector(int(np.argmax(self.table.log_bounds(self.level))))
 
     def paths(self) -> list[tuple[float, NDArray[np.int64], Array]]:
         """(saddle, sectors, log height of each there): contours that serve every sector.
@@ -191,15 +231,14 @@ class SectorLaw:
         all sectors of which that height, times their multiplicity, is at most SHARED nats above the highest sector's: then little
         is lost to cancellation, and the bins' moments, which cost most, are had once for all.
         """
-        heights = np.array([s.log_bound(self.level) for s in self.sectors])
+        heights, counts = self.table.log_bounds(self.level), self.table.counts(self.model.width)
         best = float(np.max(heights))
-        saddles, deltas, weights = np.array([(s.s, s.delta, s.log_weight) for s in self.sectors]).T
-        counts = np.array([[self.model.width - s.k, *s.special] for s in self.sectors], dtype=float)
+        saddles, deltas, weights = self.table.values[:, 0], self.table.deltas(), self.table.values[:, 6]
         left = np.argsort(-heights, kind="stable")
         found = []
         while len(left):
             s = float(saddles[left[0]])
-            sizes = np.maximum(self.bins.sizes(self.sectors[left[0]]), -1e300)  # of a bin without nodes, in which no sector has a neuron
+            sizes = np.maximum(self.bins.sizes(s), -1e300)  # of a bin without nodes, in which no sector has a neuron
             here = counts[left] @ sizes + weights[left] - s * self.level - best
             # Right of its saddle a sector's integrand decays as fast as through it; left of it few specialised neurons pile up
             # against their cut, and it oscillates for long.
@@ -267,7 +306,7 @@ class SectorLaw:
             return None
         valley = max(valleys)
         cut = self._innermost(sector, valley)
-        main = max(self.sectors, key=lambda s: s.log_bound(self.level))
+        main = self.main
         cuts, place = self._with(cut)
         inner = (self.model.width - main.k, *main.special)[place]
         outer = round(valley.neurons) if valley.outward else inner - round(valley.neurons)
@@ -305,7 +344,7 @@ class SectorLaw:
 def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:
     """(cut, numbers, probabilities): the law of the number of specialised neurons, from the sectors' shares of P."""
     j = main_cut(law, weights)
-    ks = np.array([sum(s.special[j:]) for s in law.sectors])
+    ks = law.table.special[:, j:].sum(axis=1)
     numbers = np.arange(ks.min(), ks.max() + 1)
     return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
 
@@ -320,7 +359,7 @@ def main_cut(law: SectorLaw, weights: Any) -> int:
     density = np.full(len(x), -np.inf)
     for i in (i for i in np.argsort(weights)[::-1][:20] if weights[i] > 1e-3):
         sector = law.sectors[i]
-        sizes = law.bins.sizes(sector)
+        sizes = law.bins.sizes(sector.s)
         _, here = _tilted(law.model.variance_scale * sector.s**2, law.rough)
         for b, n in enumerate((law.model.width - sector.k, *sector.special)):
             if n:
@@ -373,13 +412,12 @@ def build(
 ) -> SectorLaw:
     """Sectors, saddles and nodes for the given cuts; the search for sectors starts at ``first`` with saddle ``guess``."""
     coarse = Bins(model, rough, cuts)
-    sectors, _ = coarse.relevant(level, guess, first)
-    if len(sectors) > MAX_SECTORS:
+    found, _, _ = coarse.relevant(level, guess, first)
+    if len(found.special) > MAX_SECTORS:
         return build(model, level, (), rough, guess, (), order, real)
-    bins = Bins(model, fine_nodes(coarse, level, sectors, order, real), cuts)
-    main = max(sectors, key=lambda s: s.log_bound(level))
-    kept, left_out = bins.relevant(level, main.s, main.special)
-    return SectorLaw(model, level, bins, tuple(kept), left_out, rough, order, real)
+    bins = Bins(model, fine_nodes(coarse, level, found, order, real), cuts)
+    main = found.sector(int(np.argmax(found.log_bounds(level))))
+    return SectorLaw(model, level, bins, *bins.relevant(level, main.s, main.special), rough, order, real)
 
 
 def unsectored(model: Any, level: float) -> Sector:
@@ -476,26 +514,28 @@ def _doubled(width: int) -> Iterator[int]:
     yield width
 
 
-def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int, real: bool) -> Nodes:
+def fine_nodes(bins: Bins, level: float, table: Table, order: int, real: bool) -> Nodes:
     """Quadrature nodes that serve the saddles and, unless ``real``, the contours of all the given sectors, found on rough ``bins``.
 
     They are made for the sectors of extreme and middle tilt, for the heaviest, and for the heaviest with a neuron in each bin.
     """
     model, law = bins.model, bins.model.neuron
-    by_tilt = sorted(sectors, key=lambda s: s.s)
-    by_weight = sorted(sectors, key=lambda s: s.log_bound(level), reverse=True)
-    picked = [by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], by_weight[0]]
-    for b in range(len(bins.cuts)):
-        picked += [s for s in by_weight if s.special[b]][:1]
-    picked = list({s.special: s for s in picked}.values())
-    x_end = float(bins.nodes.edges[-1])
-    outer = [s.s for s in sectors if not bins.bounded(s.special)]
-    if outer:
-        x_end = max(x_end, float(law.rough(model.variance_scale * max(outer) ** 2).edges[-1]))
+    by_tilt, worth = np.argsort(table.values[:, 0], kind="stable").tolist(), table.log_bounds(level)
+    rows = [by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], int(np.argmax(worth))]
+    for held in (table.special > 0).T:
+        rows += [int(np.argmax(np.where(held, worth, -np.inf)))] if held.any() else []
+    picked = [table.sector(i) for i in dict.fromkeys(rows)]
+    x_end = max(float(bins.nodes.edges[-1]), law.reach(model.variance_scale * highest_tilt(table) ** 2))
     tilts = np.array(sorted({0.0, *(model.variance_scale * s.s**2 for s in picked)}))
     needed = [np.array([model.width > s.k, *(n > 0 for n in s.special)]) for s in picked]
-    contours = [Contour(_contour(model, level, s, real), used, bins.sizes(s)) for s, used in zip(picked, needed, strict=True)]
+    contours = [Contour(_contour(model, level, s, real), used, bins.sizes(s.s)) for s, used in zip(picked, needed, strict=True)]
     return law.nodes(tilts, contours, bins.cuts, x_end, order)  # type: ignore[no-any-return]
+
+
+def highest_tilt(table: Table) -> float:
+    """The largest saddle of the sectors with a neuron in the last bin, which alone reaches out to infinity; 0 without any."""
+    outer = table.special[:, -1] > 0 if table.special.shape[1] else True
+    return float(np.max(table.values[:, 0], where=outer, initial=0.0))
 
 
 def _contour(model: Any, level: float, sector: Sector, real: bool) -> NDArray[np.complex128]:

@@ -261,7 +261,7 @@ def _with_carrier(run: _Run) -> SectorLaw | None:
     cut = carrier(law, worst, run.level)
     if cut == math.inf:
         return None
-    return build(law.model, law.level, (cut, *law.bins.cuts), law.rough, sector.s, (0, *sector.special), law.order)
+    return build(law.model, law.level, (cut, *law.bins.cuts), law.rough, sector.s, (0, *sector.special), law.rule)
 
 
 def _kept(found: Evaluation, level: float, density: bool, tolerance: float) -> _Kept:
@@ -277,7 +277,7 @@ def _kept(found: Evaluation, level: float, density: bool, tolerance: float) -> _
     dropped = order[np.cumsum(relative[order]) < tolerance]
     keep = [i for i in range(len(law.sectors)) if i not in set(dropped.tolist()) or i == int(np.argmax(weights))]
     left = float(sum(relative[i] for i in dropped if i not in keep)) + math.exp(min(law.left_out + bounds.max() - reference, 300.0))
-    kept = replace(law, table=law.table.take(keep))
+    kept = replace(law, tried=law.table.take(keep), kept=len(keep))
     expected = []
     for i in keep:
         value, following = saddle_value(law.sectors[i], level, density)

@@ -23,8 +23,9 @@ from ldt.errors import NoTiltError
 from ldt.models.loops import log_moment
 from ldt.models.neuron import real_contour
 from ldt.results import RateResult
+from ldt.tails.bins import s_limit
 from ldt.tails.saddlepoint import refined
-from ldt.tails.sectors import measurable, s_limit, sector_law, unsectored
+from ldt.tails.sectors import measurable, sector_law, unsectored
 
 
 def rate_at(model: Any, level: float) -> RateResult:

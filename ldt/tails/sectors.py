@@ -305,6 +305,8 @@ def _end(model: Any, table: Table, rule: Rule) -> float:
     if table.special.shape[1]:
         saddles = saddles[table.special[:, -1] > 0]
     highest, limit = float(saddles.max(initial=0.0)), s_limit(model)
+    if rule.real and highest == 0.0:  # nobody is there: any tilt will do to bound what it would be worth
+        return min(float(table.values[:, 0].min()), 0.5 * limit)
     return min(REACH * highest, 0.5 * (highest + limit)) if rule.real else highest
 
 

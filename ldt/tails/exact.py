@@ -15,11 +15,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError
+from ldt.numerics.compiled import compiled
 from ldt.results import Cost
 from ldt.tails.loops import contour_sums
 from ldt.tails.sectors import SectorLaw, measurable, sector_laws, specialised_law
+
+Array = NDArray[np.float64]
 
 MAX_NODES = 20_000
 #: First trapezoid step of the contour sums; they halve it as need be.
@@ -103,14 +107,14 @@ def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion
             nodes += found.nodes
             logs[members], values[members], noises[members] = found.scale + weights[members], found.value, found.noise
             # The bounds took the heaviest sector's to be the answer.  It is less where that sector's tilt piles up against a cut.
-            total = _log_total(logs, values)
-            if again or float(np.sum(np.exp(logs[members] - total) * found.noise)) <= 8.0 * enough:
+            total = log_total(logs, values)
+            if again or float(np.exp(logs[members] - total) @ found.noise) <= 8.0 * enough:
                 break
             bounds = logs[members] + np.log(found.size) - total
         decayed &= found.last < 1e-15
-        high = bounds > NEGLIGIBLE
-        hidden = np.array([law.hidden(law.sectors[i], found.step) if tall else 1.0 for i, tall in zip(members, high, strict=True)])
-        noises[members] += hidden * np.abs(found.value)
+        for j, i in enumerate(members):
+            if not bounds[j] > NEGLIGIBLE or law.rugged[i]:
+                noises[i] += abs(found.value[j]) * (law.hidden(law.table.sector(i), found.step) if bounds[j] > NEGLIGIBLE else 1.0)
     # Signed values: the noise of a negligible sector may come out negative, and must not be lost or turned into NaN.
     top = float(np.max(logs))
     signed = values * np.exp(logs - top)
@@ -123,15 +127,22 @@ def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion
     return Inversion(log_value, signed / total, np.exp(np.minimum(log_noise - log_value, 700.0)), conditioning, nodes, decayed)
 
 
-def _log_total(logs: Any, values: Any) -> float:
+@compiled
+def log_total(logs: Array, values: Array) -> float:
     """log of the sum of the exp(logs) values that are positive (-700 of none)."""
-    top = float(np.max(logs[values != 0.0], initial=-1e300))
-    return top + math.log(max(float(np.sum(np.maximum(values, 0.0) * np.exp(np.minimum(logs - top, 0.0)))), 1e-304))
+    top, total = -1e300, 0.0
+    for i in range(logs.size):
+        if values[i] != 0.0:
+            top = max(top, logs[i])
+    for i in range(logs.size):
+        if values[i] > 0.0:
+            total += values[i] * math.exp(min(logs[i] - top, 0.0))
+    return top + math.log(max(total, 1e-304))
 
 
 def _hides(law: SectorLaw, i: int) -> bool:
     """Whether neurons of a sector sit beyond a valley, not told from those before it."""
-    return any(valley.outward and valley.neurons > LIKELY for valley in law.valleys(law.sectors[i]))
+    return any(valley.outward and valley.neurons > LIKELY for valley in law.valleys(law.table.sector(i))) if law.rugged[i] else False
 
 
 def _inverted(law: SectorLaw, *, density: bool, q: float, step: float) -> tuple[SectorLaw, Inversion]:
@@ -183,9 +194,9 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
     cut = number = probability = None
     if law.bins.cuts:
         cut, number, probability = specialised_law(law, first.weights)
-    best = law.sectors[int(np.argmax(first.weights))]
+    best = law.table.sector(int(np.argmax(first.weights)))
     detail = ExactDetail(
-        number, probability, cut, len(law.bins.cuts), best.s, variation, cancellation, conditioning, len(law.sectors),
+        number, probability, cut, len(law.bins.cuts), best.s, variation, cancellation, conditioning, law.kept,
         first.nodes + second.nodes,
     )  # fmt: skip
     return first.log_value, error, detail

@@ -22,7 +22,7 @@ from ldt.numerics.compiled import compiled
 from ldt.tails.bins import EPS
 from ldt.tails.expansion import Cumulants, tail_or_density
 from ldt.tails.loops import sector_cgf
-from ldt.tails.search import deepest_valley, tilted_density
+from ldt.tails.search import depth, tilted_density
 from ldt.tails.sectors import VALLEY, SectorLaw
 
 Array = NDArray[np.float64]
@@ -78,16 +78,6 @@ class Answers(NamedTuple):
     worst: Index
     scores: Array
     shares: Array
-
-
-@compiled
-def _depth(theta: float, count: Array, density: Array, gg: Array, log_x: Array, parts: Index) -> float:
-    """Depth of the deepest valley of the tilted density in the bins that hold neurons."""
-    worst = 0.0
-    for b in range(count.size):
-        if count[b] > 0.0 and parts[b + 1] - parts[b] >= 3:
-            worst = max(worst, deepest_valley(theta, density, gg, log_x, parts[b], parts[b + 1], VALLEY)[0])
-    return worst
 
 
 @compiled
@@ -155,7 +145,7 @@ def answers(levels: Array, density: bool, half: Half) -> Answers:
                 if not plain:
                     tilted = tilted_density(theta, x, wells_lw, wells_gg)[1]
                     by = np.zeros(tilted.size)
-                score = shares[i, j] * (following[j] + _depth(theta, counts[j], tilted, by, log_x, parts))
+                score = shares[i, j] * (following[j] + depth(theta, counts[j], tilted, by, log_x, parts, VALLEY))
                 if score > scores[i]:
                     worst[i], scores[i] = j, score
         tilts[i] = s[np.argmax(logs)]

@@ -33,7 +33,7 @@ from ldt.models.loops import bin_sizes
 from ldt.models.neuron import Contour, Nodes
 from ldt.tails.bins import MAX_SECTORS, Bins, Sector, Table, s_limit
 from ldt.tails.loops import sector_cgf
-from ldt.tails.search import deepest_valley, tilted_density
+from ldt.tails.search import deepest_valley, depths, tilted_density
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -126,6 +126,16 @@ class SectorLaw:
             found.append((s, left[joined], here[joined]))
             left = left[~joined]
         return found
+
+    @cached_property
+    def rugged(self) -> NDArray[np.bool_]:
+        """Which sectors may have ``valleys``."""
+        plain = self.plain_wells
+        if plain is None:
+            return np.ones(self.kept, dtype=np.bool_)
+        _, log_x, parts, density, gg = plain
+        thetas = self.model.variance_scale * self.table.values[:, 0] ** 2
+        return depths(thetas, self.table.counts(self.model.width), density, gg, log_x, np.array(parts), VALLEY) > 0.0
 
     def valleys(self, sector: Sector) -> list[Valley]:
         """The deepest valley of the sector's tilted density in each bin that holds neurons and has one."""
@@ -287,8 +297,7 @@ def build(
     found = tried.take(slice(kept))
     if kept > MAX_SECTORS:
         return build(model, level, (), rough, guess, (), rule)
-    end = _end(model, found, rule)
-    x_end = model.neuron.reach(model.variance_scale * end**2)
+    end, x_end = _end(model, found, rule)
     if rule.real and model.neuron.kind != "wr" and max(x_end, float(rough.edges[-1])) <= MAX_EVEN * rule.step * model.neuron.scale:
         if x_end <= float(rough.edges[-1]):
             return SectorLaw(model, level, coarse, tried, kept, left_out, rough, rule, end)
@@ -298,16 +307,23 @@ def build(
     return SectorLaw(model, level, bins, *bins.relevant(level, main.s, main.special), rough, rule, end)
 
 
-def _end(model: Any, table: Table, rule: Rule) -> float:
-    """The tilt up to which the nodes have to serve the last bin, which alone reaches out to infinity: the largest saddle of the sectors
-    with a neuron there and, for ``real`` tilts, REACH beyond or half the way to the end of all tilts."""
+def _end(model: Any, table: Table, rule: Rule) -> tuple[float, float]:
+    """The tilt up to which the nodes have to serve the last bin, which alone reaches out to infinity, and how far out it takes them: the
+    largest saddle of the sectors with a neuron there and, for ``real`` tilts, REACH beyond or half the way to the end of all tilts."""
     saddles = table.values[:, 0]
     if table.special.shape[1]:
         saddles = saddles[table.special[:, -1] > 0]
     highest, limit = float(saddles.max(initial=0.0)), s_limit(model)
     if rule.real and highest == 0.0:  # nobody is there: any tilt will do to bound what it would be worth
-        return min(float(table.values[:, 0].min()), 0.5 * limit)
-    return min(REACH * highest, 0.5 * (highest + limit)) if rule.real else highest
+        highest = min(float(table.values[:, 0].min()), 0.5 * limit)
+    reach, kappa = model.neuron.reach, model.variance_scale
+    if rule.real:
+        end = min(REACH * highest, 0.5 * (highest + limit))
+        try:
+            return end, reach(kappa * end**2)
+        except NoTiltError:  # only the saddles themselves are within reach
+            pass
+    return highest, reach(kappa * highest**2)
 
 
 def unsectored(model: Any, level: float) -> Sector:
@@ -370,7 +386,12 @@ def _served(model: Any, s: float, rough: Nodes, rule: Rule) -> Nodes:
     law, theta = model.neuron, model.variance_scale * s * s
     if not rule.real or law.kind == "wr":
         return rough
-    return law.rough(min(3.0 * theta, 0.5 * (theta + law.theta_max)), float(rough.edges[-1]), rule.step)  # type: ignore[no-any-return]
+    x_end = float(rough.edges[-1])
+    try:
+        x_end = max(x_end, law.reach(min(3.0 * theta, 0.5 * (theta + law.theta_max))))
+    except NoTiltError:  # too far out for these tilts: nobody may need them
+        pass
+    return law.rough(0.0, x_end, rule.step)  # type: ignore[no-any-return]
 
 
 def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, float, int] | None:

@@ -34,14 +34,9 @@ from ldt.errors import ConvergenceError, ModelError, NoTiltError
 from ldt.models.loops import log_moment
 from ldt.tails.bins import Sector
 from ldt.tails.expansion import tail_or_density
-<<<<<<< HEAD
+from ldt.tails.origin import order_at_zero
 from ldt.tails.saddle_levels import Answers, Half, answers, bands_of, half_of, middle_of
 from ldt.tails.sectors import SectorLaw, main_cut, measurable, sector_law, sector_laws, unsectored
-=======
-from ldt.tails.origin import order_at_zero
-from ldt.tails.saddle_levels import DROP, Band, answers, bands_of, make_band, middle_of
-from ldt.tails.sectors import Sector, SectorLaw, measurable, rounding, sector_law, sector_laws, specialised_law, unsectored
->>>>>>> 62ec94d95eee29a1de09a02dadcd5845681780a5
 
 Array = NDArray[np.float64]
 
@@ -204,22 +199,12 @@ def _answered(
     model: Any, band: Band, levels: Array, density: bool
 ) -> tuple[Array, Array, list[SaddleDetail], NDArray[np.bool_]]:
     """(log values, errors, details, whether the band's sectors do) at levels of the band."""
-<<<<<<< HEAD
     first, second = (answers(levels, density, half) for half in band.halves)
     values, orders = np.where(np.maximum(first.orders, second.orders) < 100.0, first.values, np.nan), first.orders
     spread = np.abs(values - second.values)
     left = first.left + second.left + sum(math.exp(min(log, 700.0)) for log in band.left_out)
-    errors = np.log1p(safety(model, density) * np.maximum(orders, second.orders)) + spread + first.roundings + ROUNDING + left
-=======
-    middle = middle_of(number)
-    first, second = (answers(levels, middle, density, model.variance_scale, *half[:-3], half.goal) for half in band.halves)
-    values, orders, roundings, tilts, fine, shares = first
-    spread = np.abs(values - second[0])
-    # The least that is left out, wherever the level: DROP below the best, for each sector in the list and its neighbours.
-    left = [math.exp(min(half.left_out, 700.0)) + 4.0 * len(half.weights) * math.exp(-DROP) + half.error for half in band.halves]
     unsure = safety(model, density) * near_zero(model, levels, density)
-    errors = np.log1p(unsure * np.maximum(orders, second[1])) + spread + roundings + ROUNDING + left[0]
->>>>>>> 62ec94d95eee29a1de09a02dadcd5845681780a5
+    errors = np.log1p(unsure * np.maximum(orders, second.orders)) + spread + first.roundings + ROUNDING + left
     law: list[Any] = [None] * len(levels)
     if band.numbers is not None and band.place is not None:
         table = np.zeros((len(levels), len(band.numbers)))
@@ -228,29 +213,8 @@ def _answered(
         law = list(table)
     rows = zip(first.tilts.tolist(), orders.tolist(), spread.tolist(), (errors < DOUBT).tolist(), law, strict=True)
     details = [SaddleDetail("sectors", s, order, gap, 0.0, 0.0, trusted, band.cut, band.numbers, p) for s, order, gap, trusted, p in rows]
-<<<<<<< HEAD
     fine = first.listed & second.listed & (first.scores <= band.goals[0]) & (second.scores <= band.goals[1]) & np.isfinite(values)
     return values, errors, details, fine
-=======
-    return values, errors, details, fine & second[4]
-
-
-def _alone(model: Any, level: float, density: bool) -> tuple[float, float, SaddleDetail]:
-    """(log value, error, detail) from sectors of the level's own."""
-    best, other = (refined(law, level, density) for law in sector_laws(model, level, real=True))
-    spread = abs(best.log_value - other.log_value)
-    unsure = safety(model, density) * float(near_zero(model, np.array([level]), density)[0])
-    error = math.log1p(unsure * max(best.next_order, other.next_order)) + spread
-    error += max(rounding(s, level) for s in best.law.sectors) + ROUNDING + math.exp(min(best.law.left_out, 700.0))
-    main = best.law.sectors[int(np.argmax(best.weights))]
-    cut = numbers = probability = None
-    if best.law.bins.cuts and math.isfinite(best.log_value):
-        cut, numbers, probability = specialised_law(best.law, best.weights)
-    detail = SaddleDetail(
-        "sectors", main.s, best.next_order, spread, 0.0, 0.0, bool(error < DOUBT), cut, numbers, probability
-    )  # fmt: skip
-    return best.log_value, error, detail
->>>>>>> 62ec94d95eee29a1de09a02dadcd5845681780a5
 
 
 def evaluate(law: SectorLaw, level: float, density: bool) -> Evaluation:
@@ -304,12 +268,8 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
         if ripple > DOUBT:
             finest = refined(law, level, density)
             gap = abs(value - finest.log_value) + math.log1p(safety(model, density) * finest.next_order)
-<<<<<<< HEAD
-    error = math.log1p(safety(model, density) * (following + ripple)) + gap + whole.rounding(level) + ROUNDING
-=======
     unsure = safety(model, density) * float(near_zero(model, np.array([level]), density)[0])
-    error = math.log1p(unsure * (following + ripple)) + gap + rounding(whole, level) + ROUNDING
->>>>>>> 62ec94d95eee29a1de09a02dadcd5845681780a5
+    error = math.log1p(unsure * (following + ripple)) + gap + whole.rounding(level) + ROUNDING
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
 

@@ -17,7 +17,8 @@ import ldt
 from ldt.cli.main import commands
 from ldt.errors import MethodError, ModelError, NoTiltError
 from ldt.models.law_atoms import common_span
-from ldt.models.laws import as_law
+from ldt.models.law_text import parse_law
+from ldt.models.laws import Affine, as_law
 
 SUM = ldt.IidSum(stats.gamma(2.0, scale=3.0), 100)
 
@@ -92,6 +93,28 @@ def test_two_sided_compound_at_its_atom() -> None:
     x = 3.0
     known = sum(stats.poisson.pmf(k, 2.0) * stats.norm.sf(x / math.sqrt(k)) for k in range(1, 80))
     assert ldt.tail(model, x).p == pytest.approx(known, rel=1e-11)
+
+
+def test_atoms_of_scaled_and_nested_compounds() -> None:
+    """P(S = 0) of 2 S is that of S; with claims that are 0 with probability p it is E p^N."""
+    law = parse_law("compound(poisson(1), expon)")
+    doubled = ldt.WeightedSum(law, 2.0, shift=3.0)
+    assert float(doubled.cdf(3.0)) == pytest.approx(math.exp(-1.0), rel=1e-14)
+    assert ldt.tail(doubled, 4.0).logp == pytest.approx(ldt.tail(ldt.IidSum(law, 1), 0.5).logp, abs=1e-13)
+    mirrored = ldt.WeightedSum(law, -2.0)
+    assert ldt.tail(mirrored, 0.0).p == pytest.approx(math.exp(-1.0), rel=1e-14)
+    none = math.exp(-1.0) - 1.0  # log P(S = 0) of a Poisson(1) number of Poisson(1) sums
+    nested = ldt.IidSum(parse_law("compound(poisson(1), compound(poisson(1), expon))"), 1)
+    assert float(nested.logcdf(0.0)) == pytest.approx(none, rel=1e-14)
+    assert float(nested.sf(0.0)) == pytest.approx(-math.expm1(none), rel=1e-14)
+    for x in (-0.5, 0.0, 0.5):  # two-sided: symmetric about the atom
+        two_sided = ldt.IidSum(parse_law("compound(poisson(1), compound(poisson(1), norm))"), 1)
+        up, down = ldt.tail(two_sided, x), ldt.tail(two_sided, -x, side="lower")
+        assert up.p == pytest.approx(down.p, rel=1e-12)
+        assert up.error < 1e-12
+    assert ldt.tail(two_sided, 0.0).p == pytest.approx(0.5 * (1.0 + math.exp(none)), rel=1e-12)
+    with pytest.raises(ModelError, match=r"claim: .* is 3 with positive probability"):
+        ldt.CompoundSum(stats.poisson(1.0), Affine(law, 1.0, 3.0))
 
 
 def test_other_compounds() -> None:

@@ -38,8 +38,13 @@ Array = NDArray[np.float64]
 #: Nodes whose prior mass and tilted mass are both below exp(-DROP) of the peak are left out.
 DROP = 60.0
 EPS = float(np.finfo(float).eps)
-ORDER = 16
+#: Nodes a panel, and of a two-dimensional law's inner panels in a second evaluation (the outer ones have fewer there).
+ORDER, OTHER = 16, 18
 MAX_RADIAL_PANELS = 64
+#: Nodes in panels that are still to be halved, at most.
+MAX_NODES = 10_000_000
+#: log2 of a mass that is rounding.
+HALVINGS = 45
 #: (points of a rule, parts) that a panel of a two-dimensional law is brought down to, tried in turn.
 COMPRESSED = ((12, 1), (20, 1), (8, 16), (14, 16))
 #: How far out, in standard deviations of the coordinate, a tilt may put mass.
@@ -178,17 +183,19 @@ class NeuronLaw:
             lo[lo < 2e-3 * mode + 1e-8] = 0.0
         return lo, hi
 
-    def inner(self, x: Array, theta: float) -> tuple[Array, Array]:
-        """Log mass and g^2 on the inner nodes r = |w_perp| of each outer x (kind ``wr``); shape (len(x), inner)."""
-        parts = [self._inner_block(x[i : i + 256], theta) for i in range(0, len(x), 256)]
+    def inner(self, x: Array, theta: float, order: int = ORDER) -> tuple[Array, Array]:
+        """Log mass and g^2 on the inner nodes r = |w_perp| of each outer x (kind ``wr``), ``order`` a panel; shape (len(x), inner)."""
+        parts = [self._inner_block(x[i : i + 256], theta, order) for i in range(0, len(x), 256)]
         widest = max(p[0].shape[1] for p in parts)
         # Blocks whose window is narrower are filled up with nodes of no mass.
         pads = [((0, 0), (0, widest - p[0].shape[1])) for p in parts]
         lw = np.concatenate([np.pad(p[0], pad, constant_values=-np.inf) for p, pad in zip(parts, pads, strict=True)])
         return lw, np.concatenate([np.pad(p[1], pad) for p, pad in zip(parts, pads, strict=True)])
 
-    def _inner_block(self, x: Array, theta: float) -> tuple[Array, Array]:
-        nodes, weights = gauss(ORDER)
+    def _inner_block(self, x: Array, theta: float, order: int) -> tuple[Array, Array]:
+        """Equal panels in r, halving towards 0: g may depend on the direction even there (relu), on the scale r ~ x, and far out on a
+        contour it is the smallest |w| that count, down to where their mass, |w|^d, is rounding."""
+        nodes, weights = gauss(order)
         lo, hi = self.radial_window(x, theta, 11.0)
         panels = max(6, math.ceil(float(np.max(hi - lo)) * 2.0 * math.sqrt(self.b) / 2.5))
         if panels > MAX_RADIAL_PANELS:
@@ -196,8 +203,11 @@ class NeuronLaw:
                 f"dim: the full overlap of {self.model.activation_name} is two-dimensional, too fine to integrate at d = {self.model.dim};"
                 " use overlap='concentrated', or method='montecarlo'"
             )
-        t = (np.arange(panels)[:, None] + 0.5 * (nodes + 1.0)).ravel() / panels
-        wt = np.tile(0.5 * weights, panels) / panels
+        edges = np.arange(panels + 1) / panels
+        if np.any(lo == 0.0):
+            edges = np.concatenate([[0.0], edges[1] * 0.5 ** np.arange(math.ceil(HALVINGS / self.model.dim), 0, -1), edges[1:]])
+        t = (edges[:-1, None] + 0.5 * np.diff(edges)[:, None] * (nodes + 1.0)).ravel()
+        wt = (0.5 * np.diff(edges)[:, None] * weights).ravel()
         r = lo[:, None] + (hi - lo)[:, None] * t
         lw = np.log((hi - lo)[:, None] * wt) + self._log_radial(r)
         return lw, self._gg(x[:, None], r)
@@ -229,15 +239,15 @@ class NeuronLaw:
     def _gg(self, x: Array, r: Array) -> Array:
         return np.asarray(self.model.unit_overlap(x + 0.0 * r, r * r + 0.0 * x) ** 2)
 
-    def atoms(self, x: Array, theta: float = 0.0) -> tuple[Array, Array]:
-        """Log prior mass (per dx, both signs of x folded onto x > 0) and g^2 at outer x > 0; shape (len(x), inner)."""
+    def atoms(self, x: Array, theta: float = 0.0, order: int = ORDER) -> tuple[Array, Array]:
+        """Log prior mass (per dx, x < 0 folded onto x > 0) and g^2 at outer x > 0, ``order`` nodes an inner panel; (len(x), inner)."""
         sides = [x] if self.even else [x, -x]
         fold = math.log(2.0) if self.even else 0.0
         lws, ggs = [], []
         for side in sides:
             outer = self.log_prior(side)[:, None] + fold
             if self.kind == "wr":
-                inner, gg = self.inner(side, theta)
+                inner, gg = self.inner(side, theta, order)
                 lws.append(outer + inner)
             else:
                 gg = self.g(side)[:, None] ** 2
@@ -269,7 +279,7 @@ class NeuronLaw:
                 else:
                     values = self.model.unit_overlap(side * cosine, 1.0 - cosine**2) ** 2
                     best = max(best, float(values.max()))
-            return float(self.b / best)
+            return float(self.b / best) if best else math.inf  # He_k's that cancel far out leave a bounded g
         # |g| ~ w^p far out: p > 1 has no exponential moments, p < 1 has all of them, p = 1 ends the range.
         far = np.array([0.45, 0.9]) * Q_MAX
         size = np.max([np.abs(self.model.unit_overlap(s * far, self.model.weight_variance)) for s in (1.0, -1.0)], axis=0)
@@ -279,9 +289,19 @@ class NeuronLaw:
         return math.inf if power < 0.9 else self.b / float(size[1] / far[1]) ** 2
 
     def log_moment_below(self, theta: float) -> float:
-        """A lower bound on log M at theta < 0, to a factor of order one: max over x of P(|coordinate| < x) exp(theta sup g^2)."""
+        """A lower bound on log M at theta < 0, to a factor of order one: max over x of P(|coordinate| < x) exp(theta sup g^2), and for a
+        two-dimensional overlap, which may vanish as |w| does and nowhere else, over rho of P(|w| < rho) exp(theta sup g^2)."""
         _, log_mass, gg = self._small_ball
-        return float(np.max(log_mass + theta * gg))
+        found = float(np.max(log_mass + theta * gg))
+        return found if self.kind != "wr" else max(found, float(np.max(self._whole_ball[0] + theta * self._whole_ball[1])))
+
+    @cached_property
+    def _whole_ball(self) -> tuple[Array, Array]:
+        """(log P(|w| < rho), sup g^2 there): |w|^2 ~ Gamma(h, rate b), h = d/2, and P(h, x) >= x^h e^(-x)/Gamma(h + 1) (DLMF 8.7.1)."""
+        rho = np.geomspace(1e-12, 14.0, 300) * self.scale * math.sqrt(self.model.dim)
+        h, x, cosine = 0.5 * self.model.dim, self.b * rho**2, np.linspace(-1.0, 1.0, 101)
+        gg = self._gg(rho[:, None] * cosine, rho[:, None] * np.sqrt(1.0 - cosine**2))
+        return h * np.log(x) - x - math.lgamma(h + 1.0), np.maximum.accumulate(np.max(gg, axis=1))
 
     @cached_property
     def _small_ball(self) -> tuple[Array, Array, Array]:
@@ -395,7 +415,7 @@ class NeuronLaw:
             done.append(panels.take(~bad))
             if not bad.any():
                 break
-            if bad.sum() > 20_000:
+            if bad.sum() * max(panels.lw[0].size, 500) > MAX_NODES:
                 raise ConvergenceError("overlap: the quadrature over one neuron needs too many nodes; is the activation smooth?")
             panels = halves.take(np.repeat(bad, 2))
         else:
@@ -456,7 +476,7 @@ class NeuronLaw:
     def _panels(self, lo: Array, hi: Array, theta: float, order: int) -> Panels:
         nodes, weights = gauss(order)
         x = lo[:, None] + 0.5 * (hi - lo)[:, None] * (nodes + 1.0)
-        lw, gg = self.atoms(x.ravel(), theta)
+        lw, gg = self.atoms(x.ravel(), theta, ORDER if order == ORDER else OTHER)
         lw = lw.reshape(len(lo), order, -1) + np.log(0.5 * (hi - lo)[:, None] * weights)[:, :, None]
         return Panels(lo, hi, x, lw, gg.reshape(lw.shape))
 

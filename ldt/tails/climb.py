@@ -9,8 +9,9 @@ Beck 2001; Cerou, Guyader 2007).  For Gaussian readouts the weights are smooth a
 
 unbiased for fixed levels and moves (Del Moral 2004).  At every level ``particles`` chains are drawn from the pool (systematically) and
 moved (ldt.tails.moves); where they are after each of the sweeps is the next pool, so that no state that was paid for is thrown away
-(waste-free sequential Monte Carlo: Dau, Chopin 2022, J. R. Stat. Soc. B 84, 114).  A population that chooses its own levels, steps and proposals biases P by O(levels/particles), which repeats share; so a
-first climb finds the ``Route`` - levels, and at each what its moves know - and a second, independent population follows it.
+(waste-free sequential Monte Carlo: Dau, Chopin 2022, J. R. Stat. Soc. B 84, 114).  A population that chooses its own levels, steps and
+proposals biases P by O(levels/particles), which repeats share; so a first climb finds the ``Route`` - levels, and at each what its moves
+know - and a second, independent population follows it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ MOST_STOPS = 16  # after which sweeps of a level the chains are pooled: bounds t
 
 @dataclass(frozen=True)
 class Rung:
-    """One level: the ``level`` reached; log of the mean weight on the way to it and the relative ``variance`` that this mean would have were
-    the pool independent; then, after the moves there, (proposed, accepted) of each kind and the ``memory``: the rank correlation of q
+    """One level: the ``level`` reached; log of the mean weight on the way to it and the relative ``variance`` that this mean would have
+    were the pool independent; then, after the moves there, (proposed, accepted) of each kind and the ``memory``: the rank correlation of q
     before and after them."""
 
     level: float

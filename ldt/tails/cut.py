@@ -193,6 +193,8 @@ class _Cut:
                 place = int(np.searchsorted(grid, found.x))
                 grid, values = np.insert(grid, place, float(found.x)), np.insert(values, place, -float(found.fun))
         top = float(np.max(values))
+        if not top > top - DROP:  # exponents whose rounding exceeds DROP: a jump that no sum of doubles will see
+            return end, end, -math.inf
         inside = np.flatnonzero(values > top - DROP)
         first, last = int(inside[0]), int(inside[-1])
         a = self._crossing(float(grid[first - 1]), float(grid[first]), top, float(values[first - 1])) if first > 0 else float(grid[0]) - 4.0
@@ -251,7 +253,11 @@ def _upper(law: CutLaw, n: int, t: float, density: bool, shift: float, degrees: 
         end = cut.shifted(end, math.log(shift))
     a, b, top = cut.window(grid, values, end)
     rounding = EPS * (32.0 + _size(law, n, t, math.exp(b)))
-    jump, jump_moduli, noise, count = _composite(lambda v: np.exp(cut(v)[1] - top), a, b, nodes, rounding)
+    jump, jump_moduli, noise, count = 0j, 0.0, 0.0, 0
+    if top > -math.inf:
+        jump, jump_moduli, noise, count = _composite(lambda v: np.exp(cut(v)[1] - top), a, b, nodes, rounding)
+    elif not more:
+        raise ConvergenceError(f"level: the integrand on the cut is lost in rounding at t = {t:.6g}; use method='conditional'")
     if not more:
         return _Found(top + math.log(jump.real / math.pi), noise / jump.real, count + cut.nodes, CutDetail(1.0, math.exp(end), 1.0))
     log_ray, ray, ray_noise, ray_count, moduli = _ray(law, n, t, density, math.exp(end), degrees, nodes)

@@ -34,6 +34,7 @@ from ldt.errors import ConvergenceError, ModelError, NoTiltError
 from ldt.models.loops import log_moment
 from ldt.tails.bins import Sector
 from ldt.tails.expansion import tail_or_density
+from ldt.tails.origin import order_at_zero
 from ldt.tails.saddle_levels import Answers, Half, answers, bands_of, half_of, middle_of
 from ldt.tails.sectors import SectorLaw, main_cut, measurable, sector_law, sector_laws, unsectored
 
@@ -47,6 +48,8 @@ SAFETY, DENSITY_SAFETY = 3.0, 6.0
 ROUNDING = 1e-15
 #: Ripple or next-order term above which the single saddle is not to be trusted.
 DOUBT = 0.1
+#: Levels are at least this many standard deviations: s^4 must be a number.
+LEAST = 1e-70
 #: Sectors are cut again, at most MAX_CUTS times, while the next-order terms exceed GOAL.
 GOAL = 0.02
 MAX_CUTS = 16
@@ -101,6 +104,20 @@ def safety(model: Any, density: bool) -> float:
     """What the next-order term is multiplied by: twice as much for one neuron, which is no sum of many (errors to 1.5 of the estimate were
     found by fuzzing there, and only there)."""
     return (DENSITY_SAFETY if density else SAFETY) * (2.0 if model.width == 1 else 1.0)
+
+
+def near_zero(model: Any, levels: Array, density: bool) -> Array:
+    """What the next-order term is multiplied by besides, at levels x (in standard deviations) next to 0 of few neurons: with g ~ w^m there,
+    P(V < v) ~ v^(N/(2m)), so that 1/2 - P ~ x^(N/m) for N < m, and the density is as int_x^1 y^(N/m - 2) dy; no expansion knows of it."""
+    out = np.ones(len(levels))
+    if model.width >= 2 * max(model.target[-1][0], 1):  # m is at most the target's degree
+        return out
+    share = model.width / max(order_at_zero(model), 1.0)
+    power = (1.0 if density else 0.5) - share
+    if share >= 2.0 or (power <= 0.0 and not density):
+        return out
+    logs = np.maximum(0.5 * math.log(model.variance) - np.log(levels), 0.0)
+    return np.exp(power * logs) if not density else 1.0 + (np.expm1(power * logs) / power if power else logs)
 
 
 def saddle_value(sector: Sector, level: float, density: bool) -> tuple[float, float]:
@@ -186,7 +203,8 @@ def _answered(
     values, orders = np.where(np.maximum(first.orders, second.orders) < 100.0, first.values, np.nan), first.orders
     spread = np.abs(values - second.values)
     left = first.left + second.left + sum(math.exp(min(log, 700.0)) for log in band.left_out)
-    errors = np.log1p(safety(model, density) * np.maximum(orders, second.orders)) + spread + first.roundings + ROUNDING + left
+    unsure = safety(model, density) * near_zero(model, levels, density)
+    errors = np.log1p(unsure * np.maximum(orders, second.orders)) + spread + first.roundings + ROUNDING + left
     law: list[Any] = [None] * len(levels)
     if band.numbers is not None and band.place is not None:
         table = np.zeros((len(levels), len(band.numbers)))
@@ -250,7 +268,8 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
         if ripple > DOUBT:
             finest = refined(law, level, density)
             gap = abs(value - finest.log_value) + math.log1p(safety(model, density) * finest.next_order)
-    error = math.log1p(safety(model, density) * (following + ripple)) + gap + whole.rounding(level) + ROUNDING
+    unsure = safety(model, density) * float(near_zero(model, np.array([level]), density)[0])
+    error = math.log1p(unsure * (following + ripple)) + gap + whole.rounding(level) + ROUNDING
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
 
@@ -276,14 +295,14 @@ def run(model: Any, level: float, *, density: bool, side: str, form: str = "sect
     """The method 'saddlepoint' at level > 0: a dict of TailResult fields."""
     if form not in ("sectors", "classical"):
         raise ModelError(f"form: must be 'sectors' or 'classical', got {form!r}")
-    return _told(*saddlepoint(model, measurable(model, level), density=density, form=form))
+    return _told(*saddlepoint(model, measurable(model, level, LEAST), density=density, form=form))
 
 
 def run_many(model: Any, levels: Array, *, density: bool, form: str = "sectors") -> list[dict[str, Any]] | None:
     """``run`` at all the levels > 0 at once; None where they are better asked one by one."""
     if form != "sectors":
         return None
-    usual = np.array([measurable(model, x) for x in levels]) if np.any(levels < 1e-100) else levels
+    usual = np.array([measurable(model, x, LEAST) for x in levels]) if np.any(levels < 1e-40) else levels
     values, errors, details = saddlepoints(model, usual, density=density)
     return [_told(*one) for one in zip(values.tolist(), errors.tolist(), details, strict=True)]
 

@@ -257,10 +257,10 @@ def main_cut(law: SectorLaw, weights: Any) -> int:
     return int(np.argmax(depth))
 
 
-def measurable(model: Any, level: float) -> float:
-    """The level, but at least 1e-140 standard deviations: there s^2 still is a number, and log P is log(1/2) to all digits but for the
+def measurable(model: Any, level: float, least: float = 1e-140) -> float:
+    """The level, but at least ``least`` standard deviations: there s^2 still is a number, and log P is log(1/2) to all digits but for the
     smallest N."""
-    return max(level, 1e-140 * math.sqrt(model.variance)) if level < 1e-100 else level
+    return max(level, least * math.sqrt(model.variance)) if level < 1e-40 else level
 
 
 def chernoff(model: Any, level: float) -> tuple[Sector, Nodes]:

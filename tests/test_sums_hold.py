@@ -124,6 +124,8 @@ def test_atoms_of_scaled_and_nested_compounds() -> None:
     assert ldt.tail(doubled, 4.0).logp == pytest.approx(ldt.tail(ldt.IidSum(law, 1), 0.5).logp, abs=1e-13)
     mirrored = ldt.WeightedSum(law, -2.0)
     assert ldt.tail(mirrored, 0.0).p == pytest.approx(math.exp(-1.0), rel=1e-14)
+    assert (float(mirrored.ppf(0.9)), float(mirrored.isf(0.3))) == (0.0, 0.0)
+    assert float(mirrored.ppf(0.1)) == pytest.approx(-2.0 * float(ldt.IidSum(law, 1).isf(0.1)), rel=1e-12)
     none = math.exp(-1.0) - 1.0  # log P(S = 0) of a Poisson(1) number of Poisson(1) sums
     nested = ldt.IidSum(parse_law("compound(poisson(1), compound(poisson(1), expon))"), 1)
     assert float(nested.logcdf(0.0)) == pytest.approx(none, rel=1e-14)
@@ -134,6 +136,7 @@ def test_atoms_of_scaled_and_nested_compounds() -> None:
         assert up.p == pytest.approx(down.p, rel=1e-12)
         assert up.error < 1e-12
     assert ldt.tail(two_sided, 0.0).p == pytest.approx(0.5 * (1.0 + math.exp(none)), rel=1e-12)
+    assert [float(two_sided.isf(q)) for q in (0.3, 0.5, 0.7)] == [float(two_sided.ppf(q)) for q in (0.3, 0.5, 0.7)] == [0.0] * 3
     with pytest.raises(ModelError, match=r"claim: .* is 3 with positive probability"):
         ldt.CompoundSum(stats.poisson(1.0), Affine(law, 1.0, 3.0))
 

@@ -61,7 +61,7 @@ assert 300 < curve.threshold < 600
 # %% [markdown]
 # ## Against trained networks
 #
-# The law of w.w* over 112 networks at d = N = 40, P = 1600, kappa = 1, and the densities that the equations predict.
+# The law of w.w* over 256 networks at d = N = 40, P = 1600, kappa = 1, and the densities that the equations predict.
 
 # %%
 def rows(name):

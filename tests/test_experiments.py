@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from ldt.errors import ModelError
+from ldt.errors import ConvergenceError, ModelError
 from ldt.experiments import moves, run, theory
 from ldt.experiments.activations import NAMES, activate
 from ldt.experiments.diagnostics import diagnose
@@ -46,7 +46,7 @@ def test_fast_erf_is_erf() -> None:
 
 @pytest.mark.nojit
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("sizes", [(3, 4), (3, 4, 2), (2, 3, 3, 2)], ids=str)
+@pytest.mark.parametrize("sizes", [(3, 4), (3, 4, 2), (2, 3, 3, 2), (2, 17)], ids=str)
 def test_energy_is_the_log_density_and_its_slope_is_its_slope(name: str, sizes: tuple[int, ...]) -> None:
     stack = Stack(sizes, name, (0.7, 1.3, 0.9), readout_variance=1.7)
     post, z, _ = problem(stack)
@@ -334,7 +334,7 @@ def test_short_runs_say_so() -> None:
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"samples": 0}, "samples"), ({"samples": 3}, "samples"), ({"samples": 1.5}, "samples"), ({"ridge": -1.0}, "ridge"),
+        ({"samples": 0}, "samples"), ({"samples": 1}, "samples"), ({"samples": 1.5}, "samples"), ({"ridge": -1.0}, "ridge"),
         ({"ridge": math.nan}, "ridge"), ({"networks": 3}, "networks"), ({"sampler": "adam"}, "sampler"), ({"labels": "x"}, "labels"),
         ({"keep": 1000}, "keep"), ({"sweeps": True}, "sweeps"), ({"steps": 0}, "steps"), ({"nonsense": 1}, "nonsense"),
         ({"model": AlignmentSum(3, 3, activation=np.sin, c="raw")}, "activation"), ({"model": SimpleNamespace(kind="sum")}, "model"),
@@ -345,6 +345,23 @@ def test_bad_input_is_named(change: dict[str, Any], name: str) -> None:
     given: dict[str, Any] = {"model": AlignmentSum(4, 4), "samples": 30, **change}
     with pytest.raises(ModelError, match=f"^{name}:"):
         learn(given.pop("model"), given.pop("samples"), **given)
+
+
+def test_networks_are_kept_when_a_law_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Theory that does not converge after the sampling is said, and takes nothing away."""
+
+    def fails(*_: Any) -> Any:
+        raise ConvergenceError("samples: the adaptation equations did not converge")
+
+    monkeypatch.setattr(theory, "adapted", fails)
+    r = learn(AlignmentSum(4, 4), 40, networks=4, sweeps=80, warmup=30, rng=1)
+    assert r.status == "warning" and "full equations (samples: the adaptation" in r.advice
+    assert math.isfinite(r.share) and {c.source for c in r.comparisons} >= {"self-consistent"}
+
+
+def test_networks_wider_than_their_data() -> None:
+    r = learn(AlignmentSum(40, 3), 10, networks=2, sweeps=40, warmup=40, rng=2, theory=False)
+    assert math.isfinite(r.share) and r.acceptance > 0.5
 
 
 # -- resuming ---------------------------------------------------------------------------------------------------------------

@@ -230,8 +230,9 @@ def test_importance_by_a_wrong_tilt_says_so(size: tuple[int, int], factor: float
 
     def wrong(*arguments: Any) -> Any:
         kept = right(*arguments)
-        sectors = tuple(replace(s, s=factor * s.s) for s in kept.law.sectors)
-        return replace(kept, law=replace(kept.law, sectors=sectors))
+        values = kept.law.table.values.copy()
+        values[:, 0] *= factor
+        return replace(kept, law=replace(kept.law, tried=kept.law.table._replace(values=values)))
 
     truth = ldt.logsf(model, 1.0)
     monkeypatch.setattr(sampler, "_kept", wrong)

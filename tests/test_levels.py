@@ -82,10 +82,10 @@ def test_a_band_answers_as_the_level_alone(model: ldt.AlignmentSum, low: float) 
     values, errors, details = saddlepoint.saddlepoints(model, levels)
     for x, value, error, detail in zip(levels, values, errors, details, strict=True):
         truth = ldt.tail(model, float(x), method="exact")
-        one, error_one, alone = saddlepoint._alone(model, float(x), False)
+        one, error_one, by_itself = saddlepoint.alone(model, float(x), False)
         assert abs(value - truth.logp) <= error + truth.error and abs(one - truth.logp) <= error_one + truth.error
         assert abs(value - one) < 0.3 * min(error, error_one) or error > saddlepoint.DOUBT
-        assert (detail.cut is None) == (alone.cut is None)
+        assert (detail.cut is None) == (by_itself.cut is None)
 
 
 @pytest.mark.parametrize("overlap", ["concentrated", "full"])

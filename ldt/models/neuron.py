@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
 from ldt.models.loops import log_moment
-from ldt.models.panels import Panels, apart, gauss, raise_kept, raise_scales
+from ldt.models.panels import Panels, apart, faded_beyond, gauss, raise_kept, raise_scales
 from ldt.numerics.compression import gauss_rules
 
 Array = NDArray[np.float64]
@@ -111,7 +111,7 @@ class NeuronLaw:
         if self.kind == "v":
             self.scale /= math.sqrt(1.0 + 2.0 * sw2 * (d - 1) / d)
             self._log_mean = _log_mean_root(self.a, 1.0 / self.b)
-        self._grid: tuple[Array, Array, Array] | None = None
+        self._grids: dict[float, tuple[Array, Array, Array]] = {}
         degrees = {k % 2 for k, _ in model.target if not (model.activation == "erf" and k % 2 == 0)}
         self.even = len(degrees) == 1
 
@@ -305,13 +305,12 @@ class NeuronLaw:
 
     @cached_property
     def _small_ball(self) -> tuple[Array, Array, Array]:
-        from scipy.special import erf
-
-        x = np.geomspace(1e-12, 14.0, 300) * self.scale
-        if self.kind != "wr":  # further in, for the density of a few neurons at levels all but 0
-            x = np.concatenate([np.geomspace(1e-50, 1e-12, 300, endpoint=False) * self.scale, x])
+        unit, log_mass = _normal_ball()
+        if self.kind == "wr":  # further in, for the density of a few neurons at levels all but 0, is too dear
+            unit, log_mass = unit[-300:], log_mass[-300:]
+        x = unit * self.scale
         gg = np.max(self.atoms(x)[1], axis=1)
-        return x, np.log(erf(x / (math.sqrt(2.0) * self.scale))), np.maximum.accumulate(gg)
+        return x, log_mass, np.maximum.accumulate(gg)
 
     # -- nodes -----------------------------------------------------------------------------------------------------------
 
@@ -325,72 +324,65 @@ class NeuronLaw:
 
     def _survey(self, theta: float) -> tuple[Array, Array, Array]:
         """(x, log mass, g^2) from one standard deviation out to ``limit``, few and far between."""
-        x = np.geomspace(self.scale, self.limit, 2000 if self.kind != "wr" else 500)
+        x = self.scale * _survey_places(self.limit / self.scale, 2000 if self.kind != "wr" else 500)
         return (x, *self.atoms(x, theta))
 
     @cached_property
     def _plain_survey(self) -> tuple[Array, Array, Array]:
         return self._survey(0.0)
 
-    def _reach(self, theta: float) -> float:
+    def reach(self, theta: float) -> float:
         """Where the tilted density has fallen by exp(-DROP) from its last maximum, however low that one is: of the density of x or, for
         an overlap that is linear far out, of log x (near the end of its tilts a wide plateau there is a well as much as a peak is).
 
         NoTiltError if it has not within MAX_REACH standard deviations.
         """
         x, lw, gg = self._survey(theta) if self.kind == "wr" else self._plain_survey
-        with np.errstate(over="ignore"):
-            density = np.max(lw + theta * gg, axis=1) if lw.shape[1] > 1 else (lw + theta * gg)[:, 0]
-        if self.theta_max < math.inf:
-            density = density + np.log(x / x[0])
-        rising = np.flatnonzero(density[1:] >= density[:-1])
-        last = int(rising[-1]) + 1 if len(rising) else 0
-        top = float(density[last]) if last else max(float(density[0]), 0.0)
-        beyond = np.flatnonzero(density[last:] < top - DROP)
-        if not len(beyond):
+        end = faded_beyond(x, lw, gg, theta, 1.0 if self.theta_max < math.inf else 0.0, DROP)
+        if end < 0:
             raise NoTiltError(
                 f"level: the tilt that it needs reaches beyond |w| = {x[-1]:.3g}: too high a level, or a neuron with an unbounded overlap"
                 " carries it; method='montecarlo' applies"
             )
-        return max(14.0 * self.scale, float(x[last + beyond[0]]))
+        return max(14.0 * self.scale, float(x[end]))
 
-    def rough(self, theta: float, least: float = 0.0) -> Nodes:
-        """Trapezoid nodes good to a few digits for 0 <= tilt <= theta, and out to ``least``: where the wells are, before the real
-        quadrature."""
-        step = 0.5 * self.scale
-        x_end = max(self._reach(theta), least)
+    def rough(self, theta: float, least: float = 0.0, step: float = 0.5) -> Nodes:
+        """Trapezoid nodes for 0 <= tilt <= theta, and out to ``least``, every ``step`` standard deviations: where the wells are, before
+        the real quadrature."""
+        step *= self.scale
+        x_end = max(self.reach(theta), least)
         n = int(x_end / step)
         if n > 60_000:
             x = np.asarray(step * np.concatenate([np.arange(40) + 0.5, np.geomspace(40.5, n, 40_000)]), dtype=np.float64)
             lw, gg = self.atoms(x, theta)
             lw = lw + np.log(np.gradient(x))[:, None]
         elif self.kind == "wr":
-            x, lw, gg = self._even_grid(n, theta)
+            x, lw, gg = self._even_grid(n, step, theta)
         else:
-            x, lw, gg = (array[:n] for array in self._plain_grid(n))
+            x, lw, gg = (array[:n] for array in self._plain_grid(n, step))
         m = lw.shape[1]
         return Nodes(x if m == 1 else np.repeat(x, m), lw.ravel(), gg.ravel(), np.array([0.0, x_end]))
 
-    def _even_grid(self, n: int, theta: float = 0.0) -> tuple[Array, Array, Array]:
-        """(x, log mass, g^2) at n places half a standard deviation apart."""
-        step = 0.5 * self.scale
+    def _even_grid(self, n: int, step: float, theta: float = 0.0) -> tuple[Array, Array, Array]:
+        """(x, log mass, g^2) at n places ``step`` apart."""
         x = np.asarray((np.arange(n) + 0.5) * step, dtype=np.float64)
         lw, gg = self.atoms(x, theta)
         return x, lw + math.log(step), gg
 
-    def _plain_grid(self, n: int) -> tuple[Array, Array, Array]:
+    def _plain_grid(self, n: int, step: float) -> tuple[Array, Array, Array]:
         """The even grid of a one-dimensional law, at least n places (60,000 at most), kept as far as it has been asked for."""
-        grid = self._grid
+        grid = self._grids.get(step)
         if grid is None or len(grid[0]) < n:
-            self._grid = grid = self._even_grid(min(max(2 * n, 256), 60_000))
+            grid = self._grids[step] = self._even_grid(min(max(2 * n, 256), 60_000), step)
         return grid
 
     @cached_property
     def first_tilt(self) -> float:
         """A tilt at which it begins to matter: on the typical neurons (4/g^2), or where theta g^2 comes near the prior's b w^2."""
-        x = np.geomspace(self.scale, self.limit, 200)
-        ratio = np.max(self.atoms(x)[1], axis=1) / (x * x)
-        return float(min(4.0 / max(float(np.max(self.rough(0.0).gg)), 1e-300), 0.3 * self.b / max(float(np.max(ratio)), 1e-300)))
+        x, _, gg = self._plain_survey
+        largest = np.max(gg, axis=1)
+        typical = float(np.max(largest, where=x <= 14.0 * self.scale, initial=1e-300))
+        return float(min(4.0 / typical, 0.3 * self.b / max(float(np.max(largest / (x * x))), 1e-300)))
 
     def nodes(self, tilts: Array, contours: list[Contour], cuts: tuple[float, ...], x_end: float, order: int = ORDER) -> Nodes:
         """Nodes on which M is accurate for real ``tilts`` and on the ``contours``; the ``cuts`` become panel edges.
@@ -525,6 +517,20 @@ def neuron_law(model: Any) -> NeuronLaw:
     if not isinstance(model.activation, str):
         return NeuronLaw(model)
     return _shared(replace(model, width=1, readout_variance=1.0, c=1.0, label=""))
+
+
+@lru_cache(maxsize=1)
+def _normal_ball() -> tuple[Array, Array]:
+    """(x, log of the mass of a standard normal law within x)."""
+    from scipy.special import erf
+
+    x = np.concatenate([np.geomspace(1e-50, 1e-12, 300, endpoint=False), np.geomspace(1e-12, 14.0, 300)])
+    return x, np.log(erf(x / math.sqrt(2.0)))
+
+
+@lru_cache(maxsize=8)
+def _survey_places(limit: float, n: int) -> Array:
+    return np.geomspace(1.0, limit, n)
 
 
 def real_contour(theta: float) -> Contour:

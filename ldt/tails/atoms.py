@@ -28,7 +28,8 @@ from ldt.models.loops import log_moment
 from ldt.models.neuron import OTHER
 from ldt.numerics.alias import add_sums, alias, pick
 from ldt.numerics.special import log_ndtr_array
-from ldt.tails.sectors import Sector, SectorLaw
+from ldt.tails.bins import Sector
+from ldt.tails.sectors import SectorLaw
 
 Array = NDArray[np.float64]
 

@@ -230,6 +230,8 @@ def _composite(integrand: Any, a: float, b: float, nodes: int, rounding: float) 
         values = integrand(points.ravel()) * np.tile(half * w, panels)
         count += values.size
         total, moduli = complex(np.sum(values)), float(np.sum(np.abs(values)))
+        if not math.isfinite(moduli):  # an overflow, which no finer rule undoes
+            return total, moduli, math.inf, count
         change = math.inf if old is None else abs(total - old)
         # at rounding the changes stop falling, whatever that rounding is
         stuck = change < 1e-7 * moduli and change > 0.1 * before

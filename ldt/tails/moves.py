@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ldt.models.networks.base import Layer, Network, State
 from ldt.tails.chains import Laws, crank_nicolson, specialised_moves, stacked
-from ldt.tails.mixture import Mixture, fit
+from ldt.tails.mixture import MAX_ROWS, Mixture, fit
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ TARGET = 0.3  # acceptance of pCN moves
 FIRST = 0.5  # step before anything is known
 MOST_LAWS = 16  # of specialised units that moves at one level draw from
 PAIRS = ("refresh", "birth", "split")
-WHOLE = 4  # more whole-vector moves where all parameters are one unit
+SINGLE = 2  # moves of either kind in a sweep where all parameters are one unit
 SPREAD = 0.7  # of log b over the chains
 
 
@@ -70,12 +70,16 @@ class Mover:
         self._stack = None
         for layer in self.network.layers:
             past = self._past.setdefault(layer.name, [])
-            past.append(fit(layer.units(x).reshape(-1, layer.size), past[-1] if past else None))
+            thin = -(-len(x) * layer.count // MAX_ROWS)  # chains, not units: kin have their specialised units at the same places
+            past.append(fit(layer.units(x[::thin]).reshape(-1, layer.size), past[-1] if past else None))
             found = [m for m in past[len(past) // 2 :] if m is not None]
             self.laws[layer.name] = [] if past[-1] is None else _thinned(found)
 
     def sweep(self, state: State, level: float, random: np.random.Generator) -> None:
-        """A whole-vector move; then for every layer, each unit once, and as many moves of specialised units as it has units, 6 to 18."""
+        """A whole-vector move; then for every layer, each unit once, and as many moves of specialised units as it has units, 6 to 18.
+
+        Where all parameters are one unit: two whole-vector moves and two of the unit as a specialised one.
+        """
         if getattr(self.network, "closed_form", None) is not None:
             self._compiled_sweep(state, level, random)
             return
@@ -87,7 +91,7 @@ class Mover:
                 if layer.size < state.x.shape[1]:
                     self._step(state, level, u, layer, rows, np.full((len(rows), 1), j), random)
             if layer.size == state.x.shape[1]:
-                for _ in range(WHOLE):
+                for _ in range(1, SINGLE):
                     self._whole(state, level, u, random)
             self._specialised_moves(state, level, u, layer, random)
 
@@ -95,7 +99,7 @@ class Mover:
         (layer,) = self.network.layers
         n, form = len(state.q), self.network.closed_form  # type: ignore[attr-defined]
         steps = np.array([self.steps.setdefault("whole", FIRST), self.steps.setdefault(layer.name, FIRST)])
-        wholes = 1 if layer.count > 1 else 1 + WHOLE
+        wholes = 1 if layer.count > 1 else SINGLE
         accepted = crank_nicolson(state.x, state.q, state.share, level, form, wholes, steps, SPREAD, random)
         self._count("whole", n * wholes, int(accepted[0]), wholes)
         if layer.count > 1:
@@ -222,7 +226,7 @@ class Mover:
 
 def _turns(layer: Layer) -> int:
     """Moves of specialised units in one sweep."""
-    return min(max(layer.count, 6), 18)
+    return min(max(layer.count, 6), 18) if layer.count > 1 else SINGLE
 
 
 def _accept(log_ratio: Array, random: np.random.Generator) -> Any:

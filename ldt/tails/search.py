@@ -223,3 +223,22 @@ def deepest_valley(theta: float, density: Array, gg: Array, log_x: Array, first:
         if place >= 0 and depth >= least:
             return depth, place
     return 0.0, -1
+
+
+@compiled
+def depth(theta: float, count: Array, density: Array, gg: Array, log_x: Array, parts: Index, least: float) -> float:
+    """Depth of the deepest valley, if it is ``least`` deep, in the bins (cut at ``parts``) that hold neurons; else 0."""
+    worst = 0.0
+    for b in range(count.size):
+        if count[b] > 0.0 and parts[b + 1] - parts[b] >= 3:
+            worst = max(worst, deepest_valley(theta, density, gg, log_x, parts[b], parts[b + 1], least)[0])
+    return worst
+
+
+@compiled
+def depths(thetas: Array, counts: Array, density: Array, gg: Array, log_x: Array, parts: Index, least: float) -> Array:
+    """``depth`` of several sectors."""
+    out = np.empty(thetas.size)
+    for i in range(thetas.size):
+        out[i] = depth(thetas[i], counts[i], density, gg, log_x, parts, least)
+    return out

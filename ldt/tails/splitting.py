@@ -96,7 +96,8 @@ def splitting(
     particles : int
         Chains a climb, 2 to 1e6.
     moves : int
-        Sweeps over all units at every level, 1 to 1e5.
+        Sweeps over all units at every level, 1 to 1e5; where the chains are after each of them (of more than 16: after 8 to 16 of them)
+        is the pool that goes on.
     target_error, rng, workers, progress
         As in ``repeated_work``.
     """
@@ -139,7 +140,7 @@ def replicate(r: int, *, network: Network, level: float, particles: int, moves: 
         "levels": tuple(rung.level for rung in found.rungs), "climbed": climbed(network, found.rungs),
         "acceptance": tallies, "memories": tuple(rung.memory for rung in found.rungs),
         "ancestors": found.ancestors, "evaluations": found.evaluations + (0 if found is scout else scout.evaluations), "stuck": found.stuck,
-        "floor": sum(rung.variance for rung in found.rungs) / particles,
+        "floor": sum(rung.variance for rung in found.rungs),
     }  # fmt: skip
     return finished(found.logp, network, level, found.x, found.q, random, common)
 

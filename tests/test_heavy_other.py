@@ -133,7 +133,7 @@ def test_conditional_names_its_reason() -> None:
 
 
 def test_what_the_cut_cannot_resolve_is_refused() -> None:
-    """No NaN with a warning: a lognormal law too narrow for the turned path (half a minute to find out) ends in words."""
+    """No NaN with a warning: a lognormal law too narrow for the turned path ends in words."""
     from ldt.tails.heavy_exact import _value
 
     for logp, error in ((math.nan, math.inf), (-3.0, 0.4)):

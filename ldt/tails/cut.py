@@ -44,6 +44,10 @@ MAX_PANELS = 4096
 VAIN = 3
 #: A relative change of an integral by which its last refinement was not needed any more.
 ENOUGH = 1e-13
+#: As many times the first panels, and a smooth integral is known to three digits: it is none.
+PATIENCE = 64
+#: An error of log P (nats) from which on there is no answer.
+WORTHLESS = 0.1
 #: (shift of s_1, angle of the ray in degrees, nodes a panel) of the two evaluations.
 VARIATIONS = ((1.0, 63.0, 20), (0.83, 54.0, 17))
 
@@ -97,7 +101,10 @@ def log_lower(law: CutLaw, n: int, t: float, density: bool = False) -> tuple[flo
 
 
 def _twice(evaluate: Any, law: CutLaw, n: int, t: float, density: bool) -> tuple[float, float, int, CutDetail]:
-    one, two = (evaluate(x, n, t, density, *v) for x, v in zip((law, law.varied()), VARIATIONS, strict=True))
+    one = evaluate(law, n, t, density, *VARIATIONS[0])
+    if not one.noise < WORTHLESS:  # whatever the other says
+        return one.log, math.inf, one.nodes, one.detail
+    two = evaluate(law.varied(), n, t, density, *VARIATIONS[1])
     error = 2.0 * abs(one.log - two.log) + max(one.noise, two.noise) + 2.0 * EPS * (1.0 + abs(one.log))
     nodes = one.nodes + two.nodes
     return one.log, error, nodes, replace(one.detail, nodes=nodes)
@@ -223,7 +230,8 @@ def _composite(integrand: Any, a: float, b: float, nodes: int, rounding: float) 
     """(integral, sum of moduli, noise, nodes) of ``integrand`` over [a, b]: panels are doubled until no more than ENOUGH, or
     the relative ``rounding`` of its values, changes."""
     x, w = _rule(nodes)
-    old, before, count, panels, vain = None, math.inf, 0, max(4, math.ceil((b - a) / 6.0)), 0
+    first = max(4, math.ceil((b - a) / 6.0))
+    old, before, count, panels, vain = None, math.inf, 0, first, 0
     while True:
         half = 0.5 * (b - a) / panels
         points = a + half * (2.0 * np.arange(panels)[:, None] + 1.0 + x)
@@ -236,7 +244,8 @@ def _composite(integrand: Any, a: float, b: float, nodes: int, rounding: float) 
         # at rounding the changes stop falling, whatever that rounding is
         stuck = change < 1e-7 * moduli and change > 0.1 * before
         vain = vain + 1 if old is not None and change > 0.5 * before else 0  # values that are noise: no rule converges
-        if change <= max(rounding, ENOUGH) * moduli or stuck or vain >= VAIN or panels >= MAX_PANELS:
+        slow = panels >= PATIENCE * first and change > 1e-3 * moduli
+        if change <= max(rounding, ENOUGH) * moduli or stuck or slow or vain >= VAIN or panels >= MAX_PANELS:
             return total, moduli, (max(change, before) if stuck else change) + rounding * moduli, count
         old, before, panels = total, change, 2 * panels
 

@@ -85,3 +85,26 @@ def test_saddle_point_of_one_neuron_is_within_its_error(model: ldt.AlignmentSum,
     ask = ldt.logpdf if density else ldt.tail
     exact, rough = (ask(model, level, method=m) for m in ("exact", "saddlepoint"))
     assert abs(exact.logp - rough.logp) <= exact.error + rough.error
+
+
+@pytest.mark.parametrize(
+    ("fields", "level"),
+    [
+        ({"width": 1, "dim": 1, "weight_variance": 0.010613831496859748, "readout_variance": 0.010613831496859748}, 1.0),
+        ({"width": 31279353, "dim": 1, "readout_variance": 0.010613831496859748}, 1.0),
+        ({"width": 3, "dim": 3, "overlap": "full", "target": 5, "c": 0.8552300017927242}, 2.2790220750588897e-05),
+    ],
+)
+def test_density_where_the_expansion_is_worth_little(fields: dict[str, float | str], level: float) -> None:
+    """A relative error beyond 1 was stated as log(1 + x), and two cuts that differ by 10^5 nats as that."""
+    model = ldt.AlignmentSum(**({"target": 7, "c": 0.010613831496859748} | fields))
+    rough, found = (ldt.logpdf(model, level, method=m) for m in ("saddlepoint", "exact"))
+    assert abs(rough.logp - found.logp) <= rough.error + found.error
+    assert rough.status == "warning"
+
+
+def test_panels_at_the_end_of_the_nodes() -> None:
+    """A panel of one unit in the last place beside the outermost node was halved into one of no width."""
+    model = ldt.AlignmentSum(1, 2, target={3: 1.0, 5: 0.2}, weight_variance=0.041542342528471665, c="raw")
+    with np.errstate(divide="raise"):
+        assert ldt.logpdf(model, 0.3979304345977092, method="exact").status == "ok"

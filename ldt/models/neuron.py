@@ -448,7 +448,7 @@ class NeuronLaw:
         are still sampled finely enough not to miss a well), and halving towards 0 until |theta| g^2 <= 1 there (far out on
         a contour only the smallest overlaps count), with the cuts among the edges."""
         width = (2.0 if order == ORDER else 1.7) * self.scale
-        edges = np.array([*_growing(width, x_end), x_end])
+        edges = np.array([*(x for x in _growing(width, x_end) if x < (1.0 - 1e-9) * x_end), x_end])  # no panel that cannot be halved
         ball, _, gg = self._small_ball
         x = float(ball[max(int(np.searchsorted(gg * np.max(np.abs(points)), 1.0)) - 1, 0)])
         if x < 0.5 * width:

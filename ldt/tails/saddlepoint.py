@@ -106,6 +106,11 @@ def safety(model: Any, density: bool) -> float:
     return (DENSITY_SAFETY if density else SAFETY) * (2.0 if model.width == 1 else 1.0)
 
 
+def in_nats(relative: Any) -> Any:
+    """log(1 + x) of a relative error x of P; x itself beyond 1, where the expansion may be wrong either way."""
+    return np.where(relative > 1.0, relative, np.log1p(relative))
+
+
 def near_zero(model: Any, levels: Array, density: bool) -> Array:
     """What the next-order term is multiplied by besides, at levels x (in standard deviations) next to 0 of few neurons: with g ~ w^m there,
     P(V < v) ~ v^(N/(2m)), so that 1/2 - P ~ x^(N/m) for N < m, and the density is as int_x^1 y^(N/m - 2) dy; no expansion knows of it."""
@@ -204,7 +209,8 @@ def _answered(
     spread = np.abs(values - second.values)
     left = first.left + second.left + sum(math.exp(min(log, 700.0)) for log in band.left_out)
     unsure = safety(model, density) * near_zero(model, levels, density)
-    errors = np.log1p(unsure * np.maximum(orders, second.orders)) + spread + first.roundings + ROUNDING + left
+    errors = in_nats(unsure * np.maximum(orders, second.orders)) + np.where(spread > 1.0, 3.0, 1.0) * spread
+    errors += first.roundings + ROUNDING + left
     law: list[Any] = [None] * len(levels)
     if band.numbers is not None and band.place is not None:
         table = np.zeros((len(levels), len(band.numbers)))
@@ -267,9 +273,9 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
         ripple = _ripple(law, whole)
         if ripple > DOUBT:
             finest = refined(law, level, density)
-            gap = abs(value - finest.log_value) + math.log1p(safety(model, density) * finest.next_order)
+            gap = abs(value - finest.log_value) + float(in_nats(safety(model, density) * finest.next_order))
     unsure = safety(model, density) * float(near_zero(model, np.array([level]), density)[0])
-    error = math.log1p(unsure * (following + ripple)) + gap + whole.rounding(level) + ROUNDING
+    error = float(in_nats(unsure * (following + ripple))) + gap + whole.rounding(level) + ROUNDING
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
 

@@ -273,9 +273,9 @@ def _classical(model: Any, level: float, density: bool) -> tuple[float, float, S
         ripple = _ripple(law, whole)
         if ripple > DOUBT:
             finest = refined(law, level, density)
-            gap = abs(value - finest.log_value) + float(in_nats(safety(model, density) * finest.next_order))
+            gap = abs(value - finest.log_value) + math.log1p(safety(model, density) * finest.next_order)
     unsure = safety(model, density) * float(near_zero(model, np.array([level]), density)[0])
-    error = float(in_nats(unsure * (following + ripple))) + gap + whole.rounding(level) + ROUNDING
+    error = math.log1p(unsure * (following + ripple)) + gap + whole.rounding(level) + ROUNDING
     trusted = ripple <= DOUBT and following <= DOUBT
     return value, error, SaddleDetail("classical", whole.s, following, 0.0, ripple, gap, trusted, cut)
 

@@ -176,7 +176,6 @@ def add_terms(
     return nodes, last
 
 
-@compiled
 def contour_sums(
     level: float, density: bool, s0: float, q: float, delta: float, step: float, tolerance: float, max_nodes: int, bounds: Array,
     kappa: float, counts: Array, start: Index, lw: Array, gg: Array, deficit: Array,
@@ -186,11 +185,9 @@ def contour_sums(
     ``bounds``: log of the largest size that sector i's integral has on the path, relative to the answer; what is small for the
     answer is small enough.  The step is halved, by the nodes between, while the trapezoid's noise exceeds ``tolerance`` of the answer.
     """
-    sectors, bins = counts.shape
-    share, ends = np.exp(np.minimum(bounds, 0.0)), np.zeros(bins, dtype=np.bool_)
-    for b in range(bins):
-        ends[b] = np.max(counts[:, b]) > 0.0
-    scale, total, even, size, gap = np.zeros(sectors), np.zeros(sectors), np.zeros(sectors), np.zeros(sectors), np.ones(sectors)
+    sectors = len(counts)
+    share, ends = np.exp(np.minimum(bounds, 0.0)), np.max(counts, axis=0) > 0.0
+    scale, total, even, size = np.zeros((4, sectors))
     nodes, last, first, between = 0, 0.0, 0.0, step
     for halving in range(MAX_HALVINGS + 1):
         odd = even if halving == 0 else np.zeros(sectors)
@@ -200,10 +197,9 @@ def contour_sums(
         )  # fmt: skip
         nodes, last = nodes + more, max(last, after)
         step = between if halving == 0 else 0.5 * between
-        missed = 0.0
-        for i in range(sectors):
-            gap[i] = min(1.0, abs(total[i] - 2.0 * even[i]) / size[i]) ** (7.0 / 6.0) if size[i] > 0.0 else 1.0
-            missed += share[i] * gap[i] if gap[i] > 8.0 * EPS else 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gap = np.where(size > 0.0, np.minimum(1.0, np.abs(total - 2.0 * even) / size) ** (7.0 / 6.0), 1.0)
+        missed = float(np.sum(share[gap > 8.0 * EPS] * gap[gap > 8.0 * EPS]))
         if missed <= tolerance or 2 * nodes > max_nodes or not last < 1e-15:
             break
         even, first, between = total.copy(), 0.5 * step, step

@@ -176,7 +176,9 @@ def test_offers_density_is_normalised() -> None:
 
 
 def ranks(sizes: tuple[int, ...], sampler: str, repeats: int, seed: int) -> Any:
-    """Simulation-based calibration (Talts et al. 2018): ranks (repeats, 4) of the truth among 19 draws from the posterior of its data."""
+    """Simulation-based calibration (Talts et al. 2018): ranks (repeats, 4) of the truth among 19 draws from the posterior of its data,
+    which must be independent: further apart where many repeats would show that they are not quite."""
+    settle, apart = (40, 8) if repeats > 100 else (20, 3)
     stack, ridge, test = Stack(sizes), 0.2, block_generator(seed, 0).standard_normal((1, sizes[0]))
     found = []
     for repeat in range(repeats):
@@ -191,14 +193,14 @@ def ranks(sizes: tuple[int, ...], sampler: str, repeats: int, seed: int) -> Any:
 
         z, draws = random.standard_normal(stack.hidden), []
         u, slope = post.energy(z)
-        for sweep in range(20 + 19 * 3):
+        for sweep in range(settle + 19 * apart):
             steps = 5 if sampler == "hmc" else 1
             for _ in range(1 if sampler == "hmc" else 5):
                 z, u, slope, _ = moves.trajectory(post, z, u, slope, 0.35 * random.uniform(0.7, 1.3), steps, random, True)
             if sampler == "hmc" and len(sizes) == 2:
                 z, _ = moves.exchange(post, z, random, fresh=sweep % 2 == 0)
                 u, slope = post.energy(z)
-            if sweep >= 20 and (sweep - 20) % 3 == 2:
+            if sweep >= settle and (sweep - settle) % apart == apart - 1:
                 draws.append(watched(z, post.readouts(post.evidence(stack.features(x, z)), random)))
         found.append((np.array(draws) < np.array(watched(truth, a))).sum(axis=0))
     return np.array(found)

@@ -62,7 +62,8 @@ def test_one_component_is_the_saddle_point_of_the_rate(model: ldt.AlignmentSum, 
         for ridge in (1.0, 7.0):
             found = kernel_adaptation(model, samples=p * ridge, ridge=ridge)
             assert abs(found.alpha - (1.0 - ldt.rate(model, found.alpha).tilt / (p * y2))) < 1e-10
-            assert found.status == "ok" and found.error < 1e-10 and found.residual < 1e-10
+            assert found.status == "ok" and found.error < 1e-10
+            assert found.residual < (1e-10 if model.activation == "relu" and model.dim == 40 else 1e-11)
 
 
 def test_the_transform_is_what_the_free_energy_and_the_bound_say() -> None:

@@ -122,7 +122,7 @@ def flint_quadrature(event: Event, seed: int) -> Answer:
         return nstr(value, 30), float(radius), 0
     from flint import arb
 
-    ball = arb(event.truth())
+    ball = arb(arb(event.truth()).str(30))
     return ball.mid().str(30, radius=False), float(ball.rad()), 0
 
 

@@ -118,7 +118,7 @@ def goal_splitting(lines: list[Line]) -> tuple[bool, str] | None:
 
 def page(records: list[dict[str, Any]]) -> str:
     """The tables and the goals."""
-    mp.dps = 40
+    mp.dps = 60
     asked = len({(r["event"], r["row"], r["seed"]) for r in records if r["row"] != "truth"})
     whole = sum(1 if not p.random else SEEDS for p in PEERS for e in EVENTS if p.takes(e))
     out = ["Versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES) + ".", "",

@@ -3,15 +3,16 @@
     benchmarks/peers/run                    # makes the environment, then: python peers.py --write
     python peers.py [--records FILE] [--seconds 150] [--seeds 3] [--budget 20] [--events TEXT] [--rows TEXT] [--write]
 
-Every question is asked in a process of its own, forked with the package loaded (and ldt's loops compiled, on another event);
-``--seconds`` of CPU later it is stopped, and that is its answer.  Random methods run with ``--seeds`` seeds, fewer once they have taken
-``--budget`` seconds together.  Answers are kept in ``--records``, one JSON line each, and not asked again: a run goes on where it was
-stopped.  table.py makes the page of them.
+Every question is asked in a process of its own, forked with the package loaded; rows that are not slow are first asked another, easy event
+there, uncounted.  ``--seconds`` of CPU later it is stopped, and that is its answer.  Random methods run with ``--seeds`` seeds, fewer once
+they have taken ``--budget`` seconds together.  Answers are kept in ``--records``, one JSON line each, and not asked again: a run goes on
+where it was stopped.  table.py makes the page of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import math
@@ -84,7 +85,7 @@ PEERS = [
     Peer("ldt splitting, black box", "ldt_rows:splitting", EVERY, random=True, black=True, ours=True),
     Peer("ldt splitting, told the neurons", "ldt_rows:network_splitting", ("full",), random=True, black=True, ours=True),
 ]  # fmt: skip
-#: An event of each kind that ldt's loops are compiled and warmed on: none of those asked.
+#: An event of each kind to warm on: none of those asked.
 WARM = {
     "concentrated": Event("concentrated", (7, 6), 0.9), "full": Event("full", (7, 6), 0.9), "cubes": Event("cubes", (7,), 4.0),
     "chisquares": Event("chisquares", ((5.0, 2.0), 2), 80.0), "gammas": Event("gammas", (30, 2, 1), 110.0),
@@ -92,20 +93,24 @@ WARM = {
 
 
 @cache
-def _ready(peer: Peer, kind: str) -> Callable[[Event, int], Any]:
-    """The row's function, its package loaded; ldt's loops compiled on another event (an easy one for climbs, which take long)."""
+def _ready(peer: Peer, kind: str) -> tuple[Callable[[Event, int], Any], Event]:
+    """(the row's function, its package loaded and ldt's loops compiled; the event to warm on: an easy one for climbs, which take long)."""
     module, _, function = peer.call.partition(":")
     ask: Callable[[Event, int], Any] = getattr(importlib.import_module(module), function)
+    warm = replace(WARM[kind], level=0.2 * WARM[kind].level) if peer.black else WARM[kind]
     if peer.ours:
-        warm = WARM[kind]
-        ask(replace(warm, level=0.2 * warm.level) if peer.black else warm, 1)
-    return ask
+        ask(warm, 1)
+    return ask, warm
 
 
-def _child(ask: Callable[[Event, int], Any], event: Event, seed: int, pipe: Any) -> None:
+def _child(peer: Peer, event: Event, seed: int, pipe: Any) -> None:
     """Ask and tell."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some packages print
     warnings.simplefilter("ignore")
+    ask, warm = _ready(peer, event.kind)
+    if not peer.slow:
+        with contextlib.suppress(Exception):  # only what is asked counts, also as a failure
+            ask(warm, 1)
     try:
         cpu, wall = time.process_time(), time.perf_counter()
         found = ask(event, seed)
@@ -123,9 +128,9 @@ def once(peer: Peer, event: Event, seed: int, seconds: float) -> dict[str, Any]:
 
     The child is watched from here: under a CPU limit of its own (RLIMIT_CPU) Linux would count its time in ticks of 4 ms.
     """
-    ask = _ready(peer, event.kind)
+    _ready(peer, event.kind)
     here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(ask, event, seed, there))
+    process = multiprocessing.get_context("fork").Process(target=_child, args=(peer, event, seed, there))
     process.start()
     there.close()
     found: dict[str, Any] = {}

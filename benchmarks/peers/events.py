@@ -103,7 +103,7 @@ class Event:
         if self.kind in ("concentrated", "full", "cubes"):
             import ldt
 
-            return str(ldt.tail(self.model(), self.level, method="certified", digits=30 if self.kind != "cubes" else 14).detail.ball)
+            return str(ldt.tail(self.model(), self.level, method="certified", digits=30).detail.ball)
         ctx.prec = 400
         if self.kind == "gammas":
             n, shape, scale = self.sizes

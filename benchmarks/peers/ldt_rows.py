@@ -29,10 +29,10 @@ def conditional(event: Event, seed: int) -> Answer:
 
 
 def certified(event: Event, seed: int) -> Answer:
-    """A proved ball of 30 digits after the point (cubes: 12), all of which are told."""
+    """A proved ball of 30 digits after the point, all of which are told."""
     from flint import arb, ctx
 
-    found = ldt.tail(event.model(), event.level, method="certified", digits=30 if event.kind != "cubes" else 12)
+    found = ldt.tail(event.model(), event.level, method="certified", digits=30)
     ctx.prec = 300  # for reading all digits
     ball = arb(found.detail.ball)
     return ball.mid().str(40, radius=False), float(ball.rad()), found.cost.nodes

@@ -79,7 +79,7 @@ PEERS = [
     Peer("one tilt, 2e4 samples (NumPy)", "numeric_rows:numpy_tilt", SMOOTH, random=True),
     Peer("Asmussen-Kroese, 1e5 samples (NumPy)", "numeric_rows:numpy_conditional", ("cubes",), random=True),
     Peer("ldt exact", "ldt_rows:exact", EVERY, ours=True),
-    Peer("ldt certified, 30 digits (cubes 12)", "ldt_rows:certified", ("concentrated", "full", "cubes"), ours=True),
+    Peer("ldt certified, 30 digits", "ldt_rows:certified", ("concentrated", "full", "cubes"), ours=True),
     Peer("ldt saddlepoint", "ldt_rows:saddlepoint", (*SMOOTH, "full"), ours=True),
     Peer("ldt importance to 1 %", "ldt_rows:importance", (*SMOOTH, "full"), random=True, ours=True),
     Peer("ldt splitting, black box", "ldt_rows:splitting", EVERY, random=True, black=True, ours=True),

@@ -98,8 +98,8 @@ def _ready(peer: Peer, kind: str) -> tuple[Callable[[Event, int], Any], Event]:
     module, _, function = peer.call.partition(":")
     ask: Callable[[Event, int], Any] = getattr(importlib.import_module(module), function)
     warm = replace(WARM[kind], level=0.2 * WARM[kind].level) if peer.black else WARM[kind]
-    if peer.ours:
-        ask(warm, 1)
+    for share in (1.0, 0.2, 0.03) if peer.ours else ():  # other levels, other loops
+        ask(replace(warm, level=share * warm.level), 1)
     return ask, warm
 
 
@@ -108,6 +108,8 @@ def _child(peer: Peer, event: Event, seed: int, pipe: Any) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # some packages print
     warnings.simplefilter("ignore")
     ask, warm = _ready(peer, event.kind)
+    if warm.kind in ("concentrated", "full"):
+        warm = replace(warm, sizes=(7, 8))  # a neuron's law that nobody has asked about
     if not peer.slow:
         with contextlib.suppress(Exception):  # only what is asked counts, also as a failure
             ask(warm, 1)

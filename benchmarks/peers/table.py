@@ -114,13 +114,15 @@ def told(races: dict[str, Race]) -> list[str]:
     out = [f"*At least {FAST:g} times faster to the same error than every peer, and an error that no peer reaches*: the second is met for "
            f"{len(sharper)} of {len(races)} events, the first for {len(fast)}, both for {len(set(fast) & set(sharper))}.  Of {len(pairs)} pairs "
            f"of a peer and an event that it answered, {hundred} are met {FAST:g} times faster, {faster} faster:", "",
-           "| peer | events answered | 100 times | times faster: least | median | most |", "|---|--:|--:|--:|--:|--:|"]  # fmt: skip
+           "| peer | events answered | 100 times | times faster: least | median | most |",
+           "|---|--:|--:|--:|--:|--:|"]  # fmt: skip
     for peer in PEERS:
         mine = sorted(ratio for name, ratio in pairs if name == peer.name)
         if mine:
             numbers = f"{two(mine[0])} | {two(statistics.median(mine))} | {two(mine[-1])}"
             out.append(f"| {peer.name} | {len(mine)} | {sum(x >= FAST for x in mine)} | {numbers} |")
-    out += ["", "| event | least times faster | than | smallest error | of | of the peers | of |", "|---|--:|---|--:|---|--:|---|"]
+    out += ["", "| event | least times faster | than | smallest error | of | of the peers | of |",
+            "|---|--:|---|--:|---|--:|---|"]  # fmt: skip
     for name, r in races.items():
         peer = min(r.ratios, key=lambda x: r.ratios[x])
         cells = [name, two(r.ratios[peer]), peer, two(r.best.error), r.best.peer.name, two(r.rival.error), r.rival.peer.name]

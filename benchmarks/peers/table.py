@@ -112,8 +112,8 @@ def told(races: dict[str, Race]) -> list[str]:
     pairs = [(name, ratio) for r in races.values() for name, ratio in r.ratios.items()]
     hundred, faster = (sum(ratio >= x for _, ratio in pairs) for x in (FAST, 1.0))
     out = [f"*At least {FAST:g} times faster to the same error than every peer, and an error that no peer reaches*: the second is met for "
-           f"{len(sharper)} of {len(races)} events, the first for {len(fast)}, both for {len(set(fast) & set(sharper))}.  Of {len(pairs)} pairs "
-           f"of a peer and an event that it answered, {hundred} are met {FAST:g} times faster, {faster} faster:", "",
+           f"{len(sharper)} of {len(races)} events, the first for {len(fast)}, both for {len(set(fast) & set(sharper))}.  Of {len(pairs)} "
+           f"pairs of a peer and an event that it answered, {hundred} are met {FAST:g} times faster, {faster} faster:", "",
            "| peer | events answered | 100 times | times faster: least | median | most |",
            "|---|--:|--:|--:|--:|--:|"]  # fmt: skip
     for peer in PEERS:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from events import EVENTS, Event
 from mpmath import mp, mpf
-from peers import PEERS, SEEDS, Peer, number
+from peers import PEERS, Peer, number
 
 DOC = Path(__file__).parents[2] / "docs/peers.md"
 PACKAGES = ("openturns", "UQpy", "torch", "rareeventestimation", "gx2", "numpy", "scipy", "mpmath", "python-flint", "numba", "ldt")
@@ -152,10 +152,9 @@ def page(records: list[dict[str, Any]]) -> str:
     """The tables and the goals."""
     mp.dps = 40
     asked = len({(r["event"], r["row"], r["seed"]) for r in records if r["row"] != "truth"})
-    whole = sum(1 if not p.random else SEEDS for p in PEERS for e in EVENTS if p.takes(e))
+    whole = sum(p.seeds for p in PEERS for e in EVENTS if p.takes(e))
     out = ["Versions: " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES) + ".", "",
-           f"Answers: {asked} of the {whole} that {SEEDS} seeds make (fewer where a row took more than its budget); a row not asked yet is "
-           "not shown.", ""]  # fmt: skip
+           f"Answers: {asked} of at most {whole} (fewer seeds where a row took more than its budget); rows not asked are not shown.", ""]
     races: dict[str, Race] = {}
     split: dict[str, tuple[bool, str]] = {}
     tables: list[str] = []

@@ -50,10 +50,12 @@ class Event:
             weights, dof = self.sizes
             return (x * x).reshape(len(x), len(weights), dof).sum(axis=2) @ np.array(weights)
         if self.kind == "gammas":
-            from scipy.special import gammaincinv, ndtr
+            from scipy.special import gammainccinv, gammaincinv, ndtr
 
             _, shape, scale = self.sizes
-            return scale * np.sum(gammaincinv(shape, ndtr(x)), axis=1)
+            terms, up = np.empty_like(x), x > 0.0
+            terms[up], terms[~up] = gammainccinv(shape, ndtr(-x[up])), gammaincinv(shape, ndtr(x[~up]))  # finite far out, too
+            return scale * np.sum(terms, axis=1)
         n, d = self.sizes
         a = x[:, :n] / math.sqrt(n)
         if self.kind == "concentrated":
@@ -104,7 +106,7 @@ class Event:
         if self.kind in ("concentrated", "full", "cubes"):
             import ldt
 
-            return str(ldt.tail(self.model(), self.level, method="certified", digits=30 if self.kind != "cubes" else 14).detail.ball)
+            return str(ldt.tail(self.model(), self.level, method="certified", digits=30).detail.ball)
         ctx.prec = 400
         if self.kind == "gammas":
             n, shape, scale = self.sizes

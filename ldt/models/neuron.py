@@ -70,13 +70,19 @@ class Contour(NamedTuple):
     start: Array
 
 
-def gamma_quadrature(a: float, n: int) -> tuple[Array, Array]:
-    """Gauss nodes and probability weights of the law Gamma(a, 1) (Golub-Welsch; stable for any a > 0)."""
-    from scipy.linalg import eigh_tridiagonal
+def gamma_quadrature(a: float) -> tuple[Array, Array]:
+    """Nodes and probability weights of the law Gamma(a, 1): the trapezoidal rule in v = log(z/a), where z's density is
+    exp(-a (e^v - 1 - v)), cut where that is e^-80.
 
-    k = np.arange(n, dtype=float)
-    nodes, vectors = eigh_tridiagonal(2.0 * k + a, np.sqrt(k[1:] * (k[1:] + a - 1.0)))
-    return nodes, vectors[0] ** 2
+    With the step h the error is at most about exp(-2 pi y/h) cos(y)^-a for any y < pi/2, as |Im v| < y is a strip on which the means of
+    sqrt(1 + 2 z t), t > 0, are analytic and the density grows so (Trefethen & Weideman 2014, SIAM Review 56, 385, Theorem 5.1); with the
+    best y this h makes it 1e-16 for every a.
+    """
+    c = 80.0 / a
+    low, high, h = c + math.sqrt(2.0 * c), min(math.sqrt(2.0 * c), math.log(2.0 + 2.0 * c)), 1.0 / math.sqrt(18.0 + 2.25 * a)
+    v = np.arange(-math.ceil(low / h), math.ceil(high / h) + 1) * h
+    omega = np.exp(-a * (np.expm1(v) - v))
+    return a * np.exp(v), omega / math.fsum(omega)
 
 
 def _log_mean_root(a: float, t_max: float) -> np.polynomial.Chebyshev:
@@ -86,13 +92,12 @@ def _log_mean_root(a: float, t_max: float) -> np.polynomial.Chebyshev:
     """
     from scipy.fft import dct
 
-    z, omega = gamma_quadrature(a, 600 if a < 20.0 else 80)
-    z, omega = z[omega > 1e-30], omega[omega > 1e-30]
+    z, omega = gamma_quadrature(a)
     n = 61
     y = np.cos(np.pi * (np.arange(n) + 0.5) / n)
     # 1 + E[sqrt(1 + x) - 1] with the root's difference rationalised: exact as t -> 0.
     x = z * t_max * (1.0 + y[:, None])
-    coefficients = dct(np.log1p((x / (1.0 + np.sqrt(1.0 + x))) @ (omega / math.fsum(omega)))) / n
+    coefficients = dct(np.log1p((x / (1.0 + np.sqrt(1.0 + x))) @ omega)) / n
     coefficients[0] *= 0.5
     return np.polynomial.Chebyshev(coefficients)
 

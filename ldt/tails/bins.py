@@ -51,7 +51,6 @@ class Sector(NamedTuple):
         _, _, k2, k3, k4 = self.cumulants
         return min(self.s, 1.0 / math.sqrt(k2), k2 / max(abs(k3), 1e-300), math.sqrt(k2 / max(abs(k4), 1e-300)))
 
-
     def log_bound(self, level: float) -> float:
         """log of the Chernoff bound: multiplicity times exp(K(s) - s level)."""
         return self.log_weight + self.cumulants[0] - self.s * level

@@ -2,8 +2,8 @@ r"""One population climbs to the level: adaptive multilevel splitting, as a sequ
 
 With U_L(q) = log P(A >= L | q) the laws prior x exp(U_L) lead from the prior (L = -inf) or, for readout networks, from their half
 (L = 0) to the law given the event; the next level is where the effective sample size of the weights exp(U_L' - U_L) has fallen to
-``keep`` of the particles.  For a plain score the weights are 0 or 1, so ``keep`` of the particles survive: subset simulation (Au,
-Beck 2001; Cerou, Guyader 2007).  For Gaussian readouts the weights are smooth and the levels fewer.
+KEEP of the particles.  For a plain score the weights are 0 or 1, and SURVIVE of the particles do: subset simulation (Au, Beck 2001; Cerou,
+Guyader 2007; independent draws would make 0.2 the cheapest).  For Gaussian readouts the weights are smooth and the levels fewer.
 
     P = prod_levels mean(exp(U_L' - U_L)),
 
@@ -29,7 +29,7 @@ from ldt.tails.moves import Mover
 
 Array = NDArray[np.float64]
 
-KEEP = 0.5
+KEEP, SURVIVE = 0.5, 0.2
 MAX_LEVELS = 20_000
 MOST_STOPS = 16  # after which sweeps of a level the chains are pooled: bounds the memory
 
@@ -127,7 +127,10 @@ def climb(
 
 
 def next_level(network: Network, at: float, level: float, q: Array, u: Array) -> float | None:
-    """The next level, at most ``level``, that leaves ``KEEP`` of the effective sample size; None where no particle passes any."""
+    """The next level, at most ``level``, that leaves KEEP of the effective sample size, or of a plain score lets SURVIVE of the particles
+    pass; None where no particle passes any."""
+    smooth = network.symmetric and hasattr(network, "readouts")
+    keep = KEEP if smooth else SURVIVE
 
     def size(x: float) -> float:
         log_w = network.log_given(x, q) - u
@@ -137,11 +140,11 @@ def next_level(network: Network, at: float, level: float, q: Array, u: Array) ->
         w = np.exp(log_w - top)
         return float(np.sum(w)) ** 2 / float(np.sum(w * w)) / len(q)
 
-    if size(level) >= KEEP:
+    if size(level) >= keep:
         return level
-    if not (network.symmetric and hasattr(network, "readouts")):
+    if not smooth:
         ordered = np.sort(q)
-        middle = float(ordered[int((1.0 - KEEP) * len(q))])
+        middle = float(ordered[int((1.0 - keep) * len(q))])
         if middle <= at:  # ties: on to the next value that some particle has
             above = ordered[ordered > at]
             if not len(above):
@@ -153,7 +156,7 @@ def next_level(network: Network, at: float, level: float, q: Array, u: Array) ->
         mid = 0.5 * (low + high)
         if not low < mid < high:
             break
-        low, high = (mid, high) if size(mid) >= KEEP else (low, mid)
+        low, high = (mid, high) if size(mid) >= keep else (low, mid)
     return low if low > at else None
 
 

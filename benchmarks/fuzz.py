@@ -1,9 +1,10 @@
 """A fuzz campaign: every answer is right to its reported error, or refused with a reason; every bad file is a ModelError that says where.
 
     python benchmarks/fuzz.py OUTPUT [--blocks N] [--first K] [--part models|sums|weighted|cubes|files] [--certify 0.05]
+                                  [--cases 200]
 
-hypothesis draws the cases, 200 a block; block k is drawn from seed k, so that a campaign is cut, resumed (blocks that OUTPUT counts are
-passed over) and repeated at will.  OUTPUT gets one JSON line a block, {"part", "block", "cases", "answered", "refused", "certified",
+hypothesis draws the cases, ``--cases`` a block; block k is drawn from seed k, so that a campaign is cut, resumed (blocks that OUTPUT counts
+are passed over) and repeated at will.  OUTPUT gets one JSON line a block, {"part", "block", "cases", "answered", "refused", "certified",
 "uncertified", "agreed", "findings": [...]}; ``python benchmarks/fuzz.py OUTPUT --count`` adds them up.
 
 Oracles.  models (AlignmentSum, any activation, width, dimension, level): ``exact`` against ``certified`` on a share of the cases, against
@@ -382,7 +383,7 @@ PARTS: dict[str, tuple[Callable[[Counter[str], Any, float], str | None], st.Sear
 }
 
 
-def block(part: str, number: int, share: float) -> dict[str, Any]:
+def block(part: str, number: int, share: float, size: int = BLOCK) -> dict[str, Any]:
     """The record of one block of cases."""
     check, cases = PARTS[part]
     count: Counter[str] = Counter()
@@ -408,7 +409,7 @@ def block(part: str, number: int, share: float) -> dict[str, Any]:
         if said is not None:
             findings.append({"case": repr(case), "found": said})
 
-    run = settings(max_examples=BLOCK, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    run = settings(max_examples=size, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     seed(number)(run(given(cases)(one)))()
     keys = ("cases", "answered", "refused", "certified", "uncertified", "agreed")
     return {"part": part, "block": number, **{k: count[k] for k in keys}, "findings": findings}
@@ -435,6 +436,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--certify", type=float, default=0.05)
+    parser.add_argument("--cases", type=int, default=BLOCK)
     parser.add_argument("--count", action="store_true")
     asked = parser.parse_args()
     done = read(asked.output)
@@ -445,7 +447,7 @@ def main() -> None:
     for number in range(asked.first, asked.first + asked.blocks):
         for part in [asked.part] if asked.part else PARTS:
             if (part, number) not in seen:
-                found = block(part, number, asked.certify)
+                found = block(part, number, asked.certify, asked.cases)
                 with open(asked.output, "a") as file:
                     file.write(json.dumps(found) + "\n")
 

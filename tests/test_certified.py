@@ -270,6 +270,8 @@ def test_levels_outside_and_far_outside() -> None:
     near = ldt.tail(chis, 1e-30, method="certified", side="lower", digits=20)  # x/(2 (w_1 w_2)^(1/2)) to first order
     with mp.workdps(60):
         assert holds(near, mp.log(mp.mpf(1e-30) / (2 * mp.sqrt(2))), 1e-29)
+    with pytest.raises(ldt.ConvergenceError, match="double precision"):
+        ldt.tail(ldt.IidSum(stats.gamma(0.37, scale=1e-100), 20000), 1e300, method="certified")
     with pytest.raises(ldt.ConvergenceError, match="level"):
         ldt.tail(ldt.WeightedSum.chi2([1e-140, 1.0], 1.0), 1e-135, method="certified")
 

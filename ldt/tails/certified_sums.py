@@ -1,7 +1,7 @@
 r"""Rigorous enclosures of log P and log p of sums with a simple transform, in ball arithmetic: gamma terms with positive weights, normals.
 
 Terms of one scale w add up to a gamma variable, P(S >= x) = Q(k, x/w), k the sum of the shapes, and normals to a normal one: FLINT's
-incomplete gamma function and erfc.  Else, with M(s) = prod_j (1 - w_j s)^(-k_j) and F = 1/max_j w_j (0 for the lower tail),
+incomplete gamma function (from the mean on) and erfc.  Else, with M(s) = prod_j (1 - w_j s)^(-k_j) and F = 1/max_j w_j (0 for the lower tail),
 
     P(S >= x) = (1/2 pi i) int M(s) exp(-s x) ds/s,     s(t) = F - rho + rho cosh(t + i psi),     0 < psi < pi/2,
 
@@ -36,7 +36,7 @@ from ldt.tails.sum_exact import certain
 
 #: Angle of the hyperbola: well above pi/4, below which R grows.
 ANGLE = 1.15
-#: Largest shape for the incomplete gamma function, whose series grow with it.
+#: Largest shape for the upper incomplete gamma function, whose series grow with it; the lower one takes seconds from shapes of 300 on.
 MAX_SHAPE = 1e4
 #: Attempts of the closed forms, which double their digits: log P itself may have hundreds before its point.
 LONGER = 12
@@ -103,7 +103,7 @@ def enclose(terms: Terms, x: Fraction, *, density: bool = False, lower: bool = F
     arb = flint().arb
     unit = Fraction(terms.scales[0])
     x, scales = x / unit, [Fraction(w) / unit for w in terms.scales]
-    closed = terms.kind == "normal" or (len(scales) == 1 and (density or terms.shapes[0] <= MAX_SHAPE))
+    closed = terms.kind == "normal" or (len(scales) == 1 and (density or x >= terms.shapes[0] <= MAX_SHAPE))
     shapes = sum(terms.shapes)
     lost, guard = 4.0, 48 + 2 * _bits(shapes) + max(0, _bits(x))
     for attempt in range(LONGER if closed else ATTEMPTS):
@@ -118,6 +118,8 @@ def enclose(terms: Terms, x: Fraction, *, density: bool = False, lower: bool = F
             if density:
                 log -= arb(terms.scales[0]).log()
             if log.is_finite() and digits_of(log) >= digits:
+                if math.isinf(float(log)):
+                    raise ConvergenceError("level: the logarithm leaves the range of double precision there")
                 if closed:
                     fields = fields | {"rounding": -float(digits_of(log))}
                 return log, {"bits": bits, "inner": 0, **fields}
@@ -155,11 +157,11 @@ def _normal(scales: list[Fraction], counts: tuple[Fraction, ...], x: Fraction, d
 
 
 def _gamma(shape: Fraction, x: Fraction, density: bool, lower: bool) -> Any:
-    """The logarithm for a gamma variable of scale 1."""
+    """The logarithm for a gamma variable of scale 1; its tails from the mean on."""
     k, y = _ball(shape), _ball(x)
     if density:
         return (k - 1) * y.log() - y - k.lgamma()
-    return _smaller(y.gamma_lower(k, 1) if x < shape else y.gamma_upper(k, 1), lower != (x < shape))
+    return _smaller(y.gamma_upper(k, 1), lower)
 
 
 class _Contour:

@@ -233,6 +233,14 @@ def test_gamma_sums_too_large_for_the_series(n: int, spreads: float, precise: An
     assert abs(exact.logp - found.logp) <= exact.error + found.error and found.detail.digits >= 25
 
 
+def test_a_largest_weight_that_carries_little() -> None:
+    """Near the mean the bound needs a steeper hyperbola there."""
+    model = ldt.WeightedSum.chi2([1.0, 0.57324255, 0.56552378, 0.1259844], [0.031127945, 3.56149439, 0.02232397, 0.46744135])
+    level = 1.24 * float(model.mean())
+    proved, fast = (ldt.tail(model, level, method=method) for method in ("certified", "exact"))
+    assert abs(proved.logp - fast.logp) <= proved.error + fast.error and fast.error < 1e-11
+
+
 def arb_of(number: float) -> Any:
     """A double as a ball."""
     return flint.arb(number)
@@ -270,6 +278,8 @@ def test_levels_outside_and_far_outside() -> None:
     near = ldt.tail(chis, 1e-30, method="certified", side="lower", digits=20)  # x/(2 (w_1 w_2)^(1/2)) to first order
     with mp.workdps(60):
         assert holds(near, mp.log(mp.mpf(1e-30) / (2 * mp.sqrt(2))), 1e-29)
+    with pytest.raises(ldt.ConvergenceError, match="double precision"):
+        ldt.tail(ldt.IidSum(stats.gamma(0.37, scale=1e-100), 20000), 1e300, method="certified")
     with pytest.raises(ldt.ConvergenceError, match="level"):
         ldt.tail(ldt.WeightedSum.chi2([1e-140, 1.0], 1.0), 1e-135, method="certified")
 

@@ -1,7 +1,7 @@
 r"""Rigorous enclosures of log P and log p of sums with a simple transform, in ball arithmetic: gamma terms with positive weights, normals.
 
 Terms of one scale w add up to a gamma variable, P(S >= x) = Q(k, x/w), k the sum of the shapes, and normals to a normal one: FLINT's
-incomplete gamma function and erfc.  Else, with M(s) = prod_j (1 - w_j s)^(-k_j) and F = 1/max_j w_j (0 for the lower tail),
+incomplete gamma function (from the mean on) and erfc.  Else, with M(s) = prod_j (1 - w_j s)^(-k_j) and F = 1/max_j w_j (0: lower tail),
 
     P(S >= x) = (1/2 pi i) int M(s) exp(-s x) ds/s,     s(t) = F - rho + rho cosh(t + i psi),     0 < psi < pi/2,
 
@@ -34,9 +34,9 @@ from ldt.numerics.balls import LOG2_10, aliasing, digits_of, flint, parts, preci
 from ldt.tails.certified import ATTEMPTS, LN10, MAX_NODES, answer, check_digits
 from ldt.tails.sum_exact import certain
 
-#: Angle of the hyperbola: well above pi/4, below which R grows.
-ANGLE = 1.15
-#: Largest shape for the incomplete gamma function, whose series grow with it.
+#: Angles of the hyperbola, well above pi/4, below which R grows; the first with a bound nearby is taken.
+ANGLES = (1.15, 1.35, 1.45)
+#: Largest shape for the upper incomplete gamma function, whose series grow with it; the lower one takes seconds from shapes of 300 on.
 MAX_SHAPE = 1e4
 #: Attempts of the closed forms, which double their digits: log P itself may have hundreds before its point.
 LONGER = 12
@@ -103,7 +103,7 @@ def enclose(terms: Terms, x: Fraction, *, density: bool = False, lower: bool = F
     arb = flint().arb
     unit = Fraction(terms.scales[0])
     x, scales = x / unit, [Fraction(w) / unit for w in terms.scales]
-    closed = terms.kind == "normal" or (len(scales) == 1 and (density or terms.shapes[0] <= MAX_SHAPE))
+    closed = terms.kind == "normal" or (len(scales) == 1 and (density or x >= terms.shapes[0] <= MAX_SHAPE))
     shapes = sum(terms.shapes)
     lost, guard = 4.0, 48 + 2 * _bits(shapes) + max(0, _bits(x))
     for attempt in range(LONGER if closed else ATTEMPTS):
@@ -118,6 +118,8 @@ def enclose(terms: Terms, x: Fraction, *, density: bool = False, lower: bool = F
             if density:
                 log -= arb(terms.scales[0]).log()
             if log.is_finite() and digits_of(log) >= digits:
+                if math.isinf(float(log)):
+                    raise ConvergenceError("level: the logarithm leaves the range of double precision there")
                 if closed:
                     fields = fields | {"rounding": -float(digits_of(log))}
                 return log, {"bits": bits, "inner": 0, **fields}
@@ -155,11 +157,11 @@ def _normal(scales: list[Fraction], counts: tuple[Fraction, ...], x: Fraction, d
 
 
 def _gamma(shape: Fraction, x: Fraction, density: bool, lower: bool) -> Any:
-    """The logarithm for a gamma variable of scale 1."""
+    """The logarithm for a gamma variable of scale 1; its tails from the mean on."""
     k, y = _ball(shape), _ball(x)
     if density:
         return (k - 1) * y.log() - y - k.lgamma()
-    return _smaller(y.gamma_lower(k, 1) if x < shape else y.gamma_upper(k, 1), lower != (x < shape))
+    return _smaller(y.gamma_upper(k, 1), lower)
 
 
 class _Contour:
@@ -219,7 +221,7 @@ class _Contour:
         """(ball of the logarithm, fields)."""
         arb, acb = flint().arb, flint().acb
         step, count, above, below = self.rough.chosen(self.limit)
-        h, psi = arb(step), arb(ANGLE)
+        h, psi = arb(step), arb(self.rough.angle)
         turn = acb(psi.cos(), psi.sin())
         total, d = arb(0), acb(0)
         for j in range(count + 1):
@@ -251,8 +253,12 @@ class _Rough:
         self.k, self.x, self.density, self.lower = np.array(shapes), float(x), density, lower
         self.focus = 0 if lower else 1
         self.gaps = np.array([float(1 / w - self.focus) for w in scales])
-        self.rho = self.distance() / (1.0 - math.cos(ANGLE))
-        self.poles = self.gaps / self.rho + 1.0
+        eta = self.distance()
+        for self.angle in ANGLES:
+            self.rho = eta / (1.0 - math.cos(self.angle))
+            self.poles = self.gaps / self.rho + 1.0
+            if self.shifted(self.angle - 0.1) < math.inf:
+                break
 
     def distance(self) -> float:
         """F - v where K'(v) = x + 1/v (the density: x), by bisection."""
@@ -271,7 +277,7 @@ class _Rough:
 
     def log_moment(self, psi: float, c: float) -> float:
         """log |M exp(-s x)| where cosh t = c, but for a constant."""
-        return float(-self.k @ np.log(np.hypot(*self.u_and_a(psi, c)))) - self.x * self.rho * (math.cos(psi) * c - math.cos(ANGLE))
+        return float(-self.k @ np.log(np.hypot(*self.u_and_a(psi, c)))) - self.x * self.rho * (math.cos(psi) * c - math.cos(self.angle))
 
     def fall(self, psi: float) -> float:
         """z at C_0 = 1."""
@@ -281,19 +287,19 @@ class _Rough:
         return float(self.x * self.rho * math.cos(psi) - self.k @ slopes)
 
     def shifted(self, psi: float) -> float:
-        """log of the bound of int |f| dt at this angle, over the top at ANGLE; inf where there is none."""
-        z, v = self.fall(psi), [self.focus - self.rho * (1.0 - math.cos(angle)) for angle in (psi, ANGLE)]
+        """log of the bound of int |f| dt at this angle, over the top at the angle chosen; inf where there is none."""
+        z, v = self.fall(psi), [self.focus - self.rho * (1.0 - math.cos(angle)) for angle in (psi, self.angle)]
         if not z > 0.0 or not (self.density or v[0] * v[1] > 0.0):
             return math.inf
         pole = 0.0 if self.density else math.log(v[1] / v[0])
-        return self.log_moment(psi, 1.0) - self.log_moment(ANGLE, 1.0) + pole + math.log((1.0 + 0.4 / z) * math.sqrt(6.3 / z))
+        return self.log_moment(psi, 1.0) - self.log_moment(self.angle, 1.0) + pole + math.log((1.0 + 0.4 / z) * math.sqrt(6.3 / z))
 
     def chosen(self, limit: float) -> tuple[float, int, float, float]:
         """(h, J, delta above, delta below)."""
-        top = self.log_moment(ANGLE, 1.0)
+        top = self.log_moment(self.angle, 1.0)
 
         def ended(t: float) -> bool:
-            return not self.log_moment(ANGLE, math.cosh(t)) - top > -limit - 5.0
+            return not self.log_moment(self.angle, math.cosh(t)) - top > -limit - 5.0
 
         low, high = 0.0, 2.0**-30
         while not ended(high):
@@ -302,9 +308,9 @@ class _Rough:
             middle = 0.5 * (low + high)
             low, high = (low, middle) if ended(middle) else (middle, high)
         best = []
-        for reach in (0.5 * math.pi - ANGLE, -ANGLE):
+        for reach in (0.5 * math.pi - self.angle, -self.angle):
             shifts = [reach * 0.9**i for i in range(1, 200)]
-            best.append(max((2.0 * math.pi * abs(s) / max(self.shifted(ANGLE + s) + limit + 2.0, 1.0), abs(s)) for s in shifts))
+            best.append(max((2.0 * math.pi * abs(s) / max(self.shifted(self.angle + s) + limit + 2.0, 1.0), abs(s)) for s in shifts))
         h = min(best)[0]
         if not h * MAX_NODES > high:
             raise ConvergenceError(f"level: more than {MAX_NODES} nodes on the contour; use method='exact' at this level")

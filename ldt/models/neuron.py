@@ -436,7 +436,8 @@ class NeuronLaw:
         are still sampled finely enough not to miss a well), and halving towards 0 until |theta| g^2 <= 1 there (far out on
         a contour only the smallest overlaps count), with the cuts among the edges."""
         width = (2.0 if order == ORDER else 1.7) * self.scale
-        edges = np.array([*_growing(width, x_end), x_end])
+        widest = (20.0 if self.theta_max == math.inf else 2.0) * width
+        edges = np.array([*_growing(width, x_end, widest), x_end])
         ball, _, gg = self._small_ball
         x = float(ball[max(int(np.searchsorted(gg * np.max(np.abs(points)), 1.0)) - 1, 0)])
         if x < 0.5 * width:
@@ -517,12 +518,12 @@ def real_contour(theta: float) -> Contour:
     return Contour(np.array([complex(theta)]), np.array([True]), np.array([np.inf]))
 
 
-def _growing(width: float, end: float) -> Iterator[float]:
-    """0, width, 2 width, ... below end, in steps that grow to a twentieth of the position and at most 20 width."""
+def _growing(width: float, end: float, widest: float) -> Iterator[float]:
+    """0, width, 2 width, ... below end, in steps that grow to a twentieth of the position and at most ``widest``."""
     x = 0.0
     while x < end:
         yield x
-        x += min(max(width, 0.05 * x), 20.0 * width)
+        x += min(max(width, 0.05 * x), widest)
 
 
 def _parts(x: Array, cuts: tuple[float, ...]) -> list[NDArray[np.bool_]]:

@@ -378,9 +378,10 @@ def rounding(sector: Sector, level: float) -> float:
     return 4.0 * EPS * (abs(sector.cumulants[0]) + abs(sector.s * level) + abs(sector.log_weight))
 
 
-def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
-    """The law in sectors at level > 0, on nodes for real tilts; ``variant`` 1 uses another cut and other nodes."""
-    return _laws(model, level, (variant,), True)[0]
+def sector_law(model: Any, level: float, *, variant: int = 0, real: bool = True) -> SectorLaw:
+    """The law in sectors at level > 0, on nodes for real tilts (for contours too unless ``real``); ``variant`` 1 uses another cut and
+    other nodes."""
+    return _laws(model, level, (variant,), real)[0]
 
 
 def sector_laws(model: Any, level: float, *, real: bool = False) -> list[SectorLaw]:

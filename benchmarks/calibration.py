@@ -100,8 +100,16 @@ def linear_score(z: Any) -> Any:
     return np.asarray(z.sum(axis=1) / math.sqrt(z.shape[1]))
 
 
+def blind_score(z: Any) -> Any:
+    """The concentrated overlap with N = d = 5, as a function of readouts and first weights."""
+    w = z[:, 5:] / math.sqrt(5.0)
+    return np.asarray(np.sum(z[:, :5] * w**3 / (3.0 + 2.0 * w * w) ** 1.5, axis=1) / math.sqrt(5.0))
+
+
 def _networks() -> list[Case]:
     few = {"particles": 100, "moves": 3}
+    blind = FunctionNetwork(blind_score, 10, label="a black box, concentrated overlap, N = d = 5")
+    truth = ldt.logsf(ldt.AlignmentSum(5, 5), 0.427)
     two, cnn = TwoLayerNetwork, ConvolutionalNetwork
     own, plain = Concentrated(3, 5), FunctionNetwork(linear_score, 6, units=3, label="own function, a linear score")
     cases = [
@@ -119,6 +127,8 @@ def _networks() -> list[Case]:
         Case("1 or 2 specialised neurons coexist", two(5, 10), 0.3, few, replicates=200), *(replace(case, replicates=40) for case in cases),
         Case("3 or 4 coexist, replicates 1.4 nats apart", two(10, 10), 1.0, {"particles": 30, "moves": 1}, replicates=100),
         Case("2, 3 or 4 coexist, default options", two(5, 5), 1.0, {}, replicates=8),
+        Case("a black box", blind, 0.427, few, truth=truth, replicates=200),
+        Case("a black box, default options", blind, 0.427, {}, truth=truth, replicates=40),
     ]  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """A fuzz campaign: every answer is right to its reported error, or refused with a reason; every bad file is a ModelError that says where.
 
     python benchmarks/fuzz.py OUTPUT [--blocks N] [--first K] [--part models|sums|weighted|cubes|files] [--certify 0.05]
+                                  [--cases 200]
 
-hypothesis draws the cases, 200 a block; block k is drawn from seed k, so that a campaign is cut, resumed (blocks that OUTPUT counts are
-passed over) and repeated at will.  OUTPUT gets one JSON line a block, {"part", "block", "cases", "answered", "refused", "certified",
-"agreed", "findings": [...]}; ``python benchmarks/fuzz.py OUTPUT --count`` adds them up.
+hypothesis draws the cases, ``--cases`` a block; block k is drawn from seed k, so that a campaign is cut, resumed (blocks that OUTPUT counts
+are passed over) and repeated at will.  OUTPUT gets one JSON line a block, {"part", "block", "cases", "answered", "refused", "certified",
+"uncertified", "agreed", "findings": [...]}; ``python benchmarks/fuzz.py OUTPUT --count`` adds them up.
 
 Oracles.  models (AlignmentSum, any activation, width, dimension, level): ``exact`` against ``certified`` on a share of the cases, against
 the saddle point with its own error on all, and P(A >= x) against its neighbour's.  cubes: against ``certified`` on a share.  sums: both
@@ -39,6 +40,7 @@ from ldt.models.law_text import parse_law
 REFUSALS = (ModelError, MethodError, NoTiltError, ConvergenceError)
 BLOCK = 200
 SECONDS = 120  # of CPU: a case that takes longer is a finding
+PATIENCE = 20  # of CPU: ball arithmetic of models and cubes that takes longer is left, and counted as 'uncertified'
 ROOT = Path(__file__).parents[1]
 
 
@@ -47,17 +49,38 @@ class TooSlowError(BaseException):
 
 
 @contextmanager
-def alarm() -> Iterator[None]:
+def alarm(seconds: float) -> Iterator[None]:
+    """TooSlowError after so many seconds of CPU; the clock of an alarm around it stands meanwhile."""
+
     def ring(*_: Any) -> None:
         raise TooSlowError
 
     old = signal.signal(signal.SIGPROF, ring)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of CPU
+    left, _ = signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.setitimer(signal.ITIMER_PROF, left)
         signal.signal(signal.SIGPROF, old)
+
+
+def proved(count: Counter[str], ask: Callable[..., Any], model: Any, level: float, digits: int) -> Any:
+    """The certified answer; None, counted, where it cannot be had or takes too long."""
+    try:
+        with alarm(PATIENCE):
+            found = ask(model, level, method="certified", digits=digits)
+    except (ConvergenceError, TooSlowError):
+        count["uncertified"] += 1
+        return None
+    count["certified"] += 1
+    return found
+
+
+def disagreement(result: Any, balls: Any) -> str | None:
+    """How an exact answer misses a certified one, if it does."""
+    if abs(balls.logp - result.logp) > result.error + balls.error:
+        return f"exact {result.logp!r} +- {result.error:.2g}, certified {balls.logp!r} +- {balls.error:.2g}"
+    return None
 
 
 def log_uniform(low: float, high: float) -> st.SearchStrategy[float]:
@@ -108,15 +131,9 @@ def models(count: Counter[str], case: tuple[dict[str, Any], float, bool, bool], 
     if not math.isfinite(result.logp):
         return f"logp {result.logp}"
     if drawn(case, share) and fields["activation"] in ("erf", "linear"):
-        try:
-            proved = ask(model, level, method="certified", digits=10)
-        except ConvergenceError:
-            count["uncertified"] += 1
-        else:
-            count["certified"] += 1
-            off = abs(proved.logp - result.logp)
-            if off > result.error + proved.error:
-                return f"exact {result.logp!r} +- {result.error:.2g}, certified {proved.logp!r} +- {proved.error:.2g}"
+        balls = proved(count, ask, model, level, 10)
+        if balls is not None and (said := disagreement(result, balls)):
+            return said
     rough = ask(model, level, method="saddlepoint")
     count["agreed"] += 1
     if abs(rough.logp - result.logp) > rough.error + result.error:
@@ -256,10 +273,9 @@ def cubes(count: Counter[str], case: tuple[int, float, bool], share: float) -> s
     ask = ldt.logpdf if density else ldt.tail
     result = ask(model, x, method="exact")
     if n <= 300 and drawn(case, share):
-        proved = ask(model, x, method="certified", digits=9)
-        count["certified"] += 1
-        if abs(proved.logp - result.logp) > result.error + proved.error:
-            return f"exact {result.logp!r} +- {result.error:.2g}, certified {proved.logp!r} +- {proved.error:.2g}"
+        balls = proved(count, ask, model, x, 9)
+        if balls is not None and (said := disagreement(result, balls)):
+            return said
     more = ldt.tail(model, x * 1.001)
     here = ldt.tail(model, x)
     count["agreed"] += 1
@@ -367,7 +383,7 @@ PARTS: dict[str, tuple[Callable[[Counter[str], Any, float], str | None], st.Sear
 }
 
 
-def block(part: str, number: int, share: float) -> dict[str, Any]:
+def block(part: str, number: int, share: float, size: int = BLOCK) -> dict[str, Any]:
     """The record of one block of cases."""
     check, cases = PARTS[part]
     count: Counter[str] = Counter()
@@ -377,7 +393,7 @@ def block(part: str, number: int, share: float) -> dict[str, Any]:
         count["cases"] += 1
         said: str | None = None
         try:
-            with alarm(), warnings.catch_warnings():
+            with alarm(SECONDS), warnings.catch_warnings():
                 warnings.simplefilter("error", RuntimeWarning)
                 said = check(count, case, share)
             count["answered"] += 1
@@ -393,7 +409,7 @@ def block(part: str, number: int, share: float) -> dict[str, Any]:
         if said is not None:
             findings.append({"case": repr(case), "found": said})
 
-    run = settings(max_examples=BLOCK, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    run = settings(max_examples=size, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     seed(number)(run(given(cases)(one)))()
     keys = ("cases", "answered", "refused", "certified", "uncertified", "agreed")
     return {"part": part, "block": number, **{k: count[k] for k in keys}, "findings": findings}
@@ -420,6 +436,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--certify", type=float, default=0.05)
+    parser.add_argument("--cases", type=int, default=BLOCK)
     parser.add_argument("--count", action="store_true")
     asked = parser.parse_args()
     done = read(asked.output)
@@ -430,7 +447,7 @@ def main() -> None:
     for number in range(asked.first, asked.first + asked.blocks):
         for part in [asked.part] if asked.part else PARTS:
             if (part, number) not in seen:
-                found = block(part, number, asked.certify)
+                found = block(part, number, asked.certify, asked.cases)
                 with open(asked.output, "a") as file:
                     file.write(json.dumps(found) + "\n")
 

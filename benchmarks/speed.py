@@ -1,6 +1,6 @@
 """Measure every speed target in one run and write the table of docs/speed.md.
 
-    python benchmarks/speed.py [--write] [--skip-cold] [--points 400]
+    python benchmarks/speed.py [--write] [--skip-cold] [--growth]
 
 CPU seconds (user + system, of this process or of the child), because machines are shared; the median of warm repeats on fresh model
 objects.  A whole process is timed as the CPU of the child, the best of five.  The C loop that importance sampling is compared with is
@@ -29,6 +29,8 @@ import numpy as np
 import ldt
 
 DOC = Path(__file__).parents[1] / "docs/speed.md"
+PICTURE = DOC.with_name("speed.svg")
+LEVELS = 100_000
 RATE = [sys.executable, "-c", "from ldt.cli.main import main; main()"]
 LOOP = r"""
 #include <math.h>
@@ -62,8 +64,11 @@ int main(int argc, char **argv) {
 """
 
 
-def cpu(call: Callable[[], Any], repeats: int = 9, least: float = 0.0) -> float:
-    """Median CPU seconds of a call, after one that is not counted; each repeat is of as many calls as take ``least`` seconds."""
+def cpu(
+    call: Callable[[], Any], repeats: int = 9, least: float = 0.0, of: Callable[[list[float]], float] = statistics.median
+) -> float:
+    """Median (or another figure) of the CPU seconds of a call, after one that is not counted; each repeat is of as many calls as take
+    ``least`` seconds."""
     call()
     times = []
     for _ in range(repeats):
@@ -72,7 +77,7 @@ def cpu(call: Callable[[], Any], repeats: int = 9, least: float = 0.0) -> float:
             call()
             calls += 1
         times.append((time.process_time() - start) / calls)
-    return statistics.median(times)
+    return of(times)
 
 
 def child(command: list[str], repeats: int = 5, **environment: str) -> float:
@@ -91,7 +96,7 @@ def ask(model: Callable[[], Any], level: float, method: str, **options: Any) -> 
     return lambda: ldt.tail(model(), level, method=method, **options)
 
 
-def table(points: int, cold: bool) -> list[tuple[str, str, float, float, str]]:
+def table(cold: bool) -> list[tuple[str, str, float, float, str]]:
     """(what, target as text, target, measured, unit)."""
     rows: list[tuple[str, str, float, float, str]] = []
 
@@ -106,10 +111,14 @@ def table(points: int, cold: bool) -> list[tuple[str, str, float, float, str]]:
     small, large = (cpu(ask(lambda n=n: ldt.AlignmentSum(n, 50), 1.0, "exact")) for n in (50, 10**12))
     row("exact, N = 1e12 over N = 50, d = 50", 3, large / small, "times")
     row("saddlepoint, one point, (50, 50)", 0.5, 1e3 * cpu(ask(lambda: ldt.AlignmentSum(50, 50), 1.0, "saddlepoint"), least=0.05), "ms")
-    levels = np.linspace(0.2, 2.0, points)
+    variances = (1.0 + 1e-9 * i for i in range(10**6))
+    for method, target in (("exact", 3.0), ("saddlepoint", 0.5)):
+        fresh = lambda method=method: ldt.tail(ldt.AlignmentSum(50, 50, weight_variance=next(variances)), 1.0, method=method)  # noqa: E731
+        row(f"{method}, (50, 50), of a neuron's law not asked about before", target, 1e3 * cpu(fresh), "ms")
+    levels = np.linspace(0.2, 2.0, LEVELS)
     fifty = ldt.AlignmentSum(50, 50)
-    row(f"saddlepoint, {points} levels at (50, 50), a level", 20,
-        1e6 / points * cpu(lambda: ldt.tail(fifty, levels, method="saddlepoint"), 3), "us")  # fmt: skip
+    row(f"saddlepoint, {LEVELS} levels at (50, 50), a level", 20,
+        1e6 / LEVELS * cpu(lambda: ldt.tail(fifty, levels, method="saddlepoint"), 3), "us")  # fmt: skip
     drawn = 400_000
     least = cpu(lambda: ldt.tail(fifty, 1.0, method="importance", samples=200, rng=1), 5)
     full = cpu(lambda: ldt.tail(fifty, 1.0, method="importance", samples=drawn, rng=1), 5)
@@ -159,22 +168,46 @@ def c_loop() -> float:
     return min(float(run[0]) for run in runs)
 
 
-def growth() -> list[tuple[str, list[float], list[float]]]:
-    """(axis, sizes, CPU ms of exact) along N, d, level and number of levels."""
+#: (axis, sizes, question of a size)
+AXES: list[tuple[str, list[float], Callable[[float], tuple[Any, Any]]]] = [
+    ("N at d = 50", [10, 100, 1e3, 1e4, 1e6, 1e9, 1e12], lambda x: (ldt.AlignmentSum(int(x), 50), 1.0)),
+    ("d at N = 50", [2, 10, 50, 200, 1000, 5000], lambda x: (ldt.AlignmentSum(50, int(x)), 1.0)),
+    ("level at (50, 50)", [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0], lambda x: (ldt.AlignmentSum(50, 50), x)),
+    ("levels at (50, 50)", [1, 3, 10, 30, 100], lambda x: (ldt.AlignmentSum(50, 50), np.linspace(0.5, 1.5, int(x)))),
+]
+
+
+def growth() -> list[tuple[str, str, list[float], list[float]]]:
+    """(method, axis, sizes, CPU ms, the least of five) along N, d, level and number of levels, of questions asked before."""
     out = []
-    for name, sizes, make in (
-        ("N at d = 50", [10, 100, 1e3, 1e4, 1e6, 1e9, 1e12], lambda x: (ldt.AlignmentSum(int(x), 50), 1.0)),
-        ("d at N = 50", [2, 10, 50, 200, 1000, 5000], lambda x: (ldt.AlignmentSum(50, int(x)), 1.0)),
-        ("level at (50, 50)", [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0], lambda x: (ldt.AlignmentSum(50, 50), x)),
-        ("levels at (50, 50)", [1, 3, 10, 30], lambda x: (ldt.AlignmentSum(50, 50), np.linspace(0.5, 1.5, int(x)))),
-    ):
-        times = [1e3 * cpu(lambda x=x, make=make: ldt.tail(*make(x), method="exact"), 3) for x in sizes]
-        print(name, [f"{x:g}: {t:.2f}" for x, t in zip(sizes, times, strict=True)], flush=True)
-        out.append((name, list(sizes), times))
+    for method in ("exact", "saddlepoint"):
+        for name, sizes, make in AXES:
+            times = [1e3 * cpu(lambda x=x, make=make, method=method: ldt.tail(*make(x), method=method), 5, 0.01, min) for x in sizes]
+            print(method, name, [f"{x:g}: {t:.2f}" for x, t in zip(sizes, times, strict=True)], flush=True)
+            out.append((method, name, list(sizes), times))
     return out
 
 
-def markdown(rows: list[tuple[str, str, float, float, str]], curves: list[tuple[str, list[float], list[float]]]) -> str:
+def draw(curves: list[tuple[str, str, list[float], list[float]]]) -> None:
+    """The growth as a picture beside the page."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "ldt"
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(AXES), figsize=(11.0, 2.8), sharey=True, layout="constrained")
+    for method, name, sizes, times in curves:
+        ax = axes[[axis for axis, _, _ in AXES].index(name)]
+        ax.loglog(sizes, times, "o-", ms=3, label=method)
+        ax.set_xlabel(name)
+    axes[0].set_ylabel("CPU ms")
+    axes[0].legend(frameon=False)
+    figure.savefig(PICTURE, metadata={"Date": None})
+    plt.close(figure)
+
+
+def markdown(rows: list[tuple[str, str, float, float, str]], curves: list[tuple[str, str, list[float], list[float]]]) -> str:
     """The generated part of docs/speed.md."""
     import numba
     import scipy
@@ -184,8 +217,11 @@ def markdown(rows: list[tuple[str, str, float, float, str]], curves: list[tuple[
              "| what | at most | measured | |", "|---|--:|--:|---|"]  # fmt: skip
     lines += [f"| {what} | {text} | {value:.3g} {unit} | {'' if value <= target else f'{value / target:.1f} times over'} |"
               for what, text, target, value, unit in rows]  # fmt: skip
-    lines += ["", "Growth of `exact`, CPU ms:", "", "| along | |", "|---|---|"]
-    lines += [f"| {name} | {', '.join(f'{x:g}: {t:.1f}' for x, t in zip(sizes, times, strict=True))} |" for name, sizes, times in curves]
+    lines += ["", "Growth, CPU ms (of a question asked before, so that what `saddlepoint` shares between levels is there):", "",
+              "![CPU time of exact and saddlepoint along N, d, level and number of levels](speed.svg)", "",
+              "| along | method | |", "|---|---|---|"]  # fmt: skip
+    lines += [f"| {name} | {method} | {', '.join(f'{x:g}: {t:.2g}' for x, t in zip(sizes, times, strict=True))} |"
+              for method, name, sizes, times in curves]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -193,10 +229,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the tables into docs/speed.md")
     parser.add_argument("--skip-cold", action="store_true")
-    parser.add_argument("--points", type=int, default=200)
+    parser.add_argument("--growth", action="store_true", help="measure and draw the growth alone")
     asked = parser.parse_args()
-    text = markdown(table(asked.points, not asked.skip_cold), growth())
-    if asked.write:
+    rows = [] if asked.growth else table(not asked.skip_cold)
+    curves = growth()
+    if asked.write or asked.growth:
+        draw(curves)
+    if asked.write and rows:
+        text = markdown(rows, curves)
         head, _, rest = DOC.read_text(encoding="utf-8").partition("<!-- speed -->\n")
         _, _, tail = rest.partition("<!-- end -->")
         DOC.write_text(f"{head}<!-- speed -->\n{text}\n<!-- end -->{tail}", encoding="utf-8")

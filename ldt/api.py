@@ -30,7 +30,7 @@ def tail(model: Any, level: Any, *, method: str = "auto", side: str = "upper", *
     method : str
         Sums over neurons: "auto", "exact", "saddlepoint", "importance", "montecarlo", "mpmath", "certified"; networks: "auto",
         "splitting", "umbrella", "hamiltonian", "montecarlo"; sums: "auto", "exact", "saddlepoint", "importance", "montecarlo"; no tilt:
-        "auto", "exact", "conditional", "bigjump", "transition", "montecarlo" (CubicSum: "certified").
+        "auto", "exact", "conditional", "bigjump", "transition", "montecarlo" (CubicSum, gamma and normal terms: "certified").
     side : {"upper", "lower"}
     **options
         ``saddlepoint``: form='sectors' | 'classical'; ``importance``, ``montecarlo``: samples, target_error (absolute error of

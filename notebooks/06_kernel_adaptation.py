@@ -59,9 +59,39 @@ for t in curve.transitions:
 assert 300 < curve.threshold < 600
 
 # %% [markdown]
+# The talk's y = He_1 + 0.1 He_3: one neuron's effective action S(w.w*), and the kernel in the mean's components before and after. The linear part inflates the
+# central well and splits it; another pair of wells, at |w| of order 1, is where a neuron specialises on He_3.
+
+# %%
+from ldt.plots import plot_effective_action, plot_grokking, plot_kernel_change
+
+mixed = ldt.AlignmentSum(40, 40, c="orthonormal", target={1: 1.0, 3: 0.1})
+states = [ldt.kernel_adaptation(mixed, samples=p, degree=9) for p in (400, 4000, 16000)]
+figure, (left, right) = plt.subplots(1, 2, figsize=(11.0, 4.2), layout="constrained")
+plot_effective_action(states, ax=left)
+plot_kernel_change(states[-1], ax=right)
+for s in states:
+    print(f"P = {s.samples:5g}: alpha {s.alpha:.3f}; wells at |w| = " + ", ".join(f"{w.w:.2f} ({w.neurons:.2f} neurons)" for w in s.wells))
+
+assert len(states[0].wells) == 1 and states[-1].wells[-1].w > 1.0
+
+# %% [markdown]
+# Grokking (y = He_1 + eps He_3 at N = 700, n = 3000, d = 150): three wells at the transition, and the phase diagram in (u, eps).
+
+# %%
+from ldt.adaptation import grokking_phases, grokking_transition
+
+at = grokking_transition()
+print(f"eps = -0.3: outer wells from u = {at.onset:.2f}, as probable as the centre at u_c = {at.u:.2f} (sigma^2 = {at.noise:.3f}), as deep at {at.depth:.2f}")
+figure, ax = plt.subplots(layout="constrained")
+plot_grokking(grokking_phases(np.linspace(-0.6, -0.15, 10)), ax=ax)
+
+assert abs(at.u / 30.2 - 1) < 0.01
+
+# %% [markdown]
 # ## Against trained networks
 #
-# The law of w.w* over 40 networks at d = N = 40, P = 1600, kappa = 1, and the densities that the equations predict.
+# The law of w.w* over 256 networks at d = N = 40, P = 1600, kappa = 1, and the densities that the equations predict.
 
 # %%
 def rows(name):
@@ -91,7 +121,7 @@ for key, value in distance.items():
 assert distance["full", "full equations"] < 0.2 * distance["full", "self-consistent"]
 
 # %% [markdown]
-# One component is not enough at this ridge; the full equations come ten times closer, and the full overlap puts the specialised neurons where the networks
+# One component is not enough at this ridge; the full equations come five times closer, and the full overlap puts the specialised neurons where the networks
 # have them. The threshold P* at A_f = 0.1 against d (N = d):
 
 # %%

@@ -54,7 +54,6 @@ def test_exact(problem: Problem) -> None:
     assert result.status == "ok"
 
 
-@pytest.mark.nojit
 @pytest.mark.parametrize("problem", [p for p in PROBLEMS if p.width >= 10**5 and p.overlap != "full" and p.log > -1e4], ids=lambda p: p.id)
 def test_exact_at_huge_width(problem: Problem) -> None:
     assert close(problem.ask("exact").logp, problem.log)
@@ -93,7 +92,6 @@ def test_mpmath_more(problem: Problem) -> None:
 # -- closed forms ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.nojit
 @pytest.mark.parametrize(("dim", "level"), [(5, 1.0), (5, 1e-3), (1, 0.1), (2, 4.0), (1000, 1.0), (40, 30.0)])
 def test_one_neuron(dim: int, level: float) -> None:
     model = ldt.AlignmentSum(1, dim)
@@ -155,7 +153,6 @@ def test_the_inner_quadrature_follows_the_contour() -> None:
     assert exact.status == "ok" and abs(exact.logp - sampled.logp) < 4.0 * sampled.error
 
 
-@pytest.mark.nojit
 @pytest.mark.parametrize(("dim", "level"), [(5, 1.0), (1, 0.1), (200, 0.3)])
 def test_one_neuron_density(dim: int, level: float) -> None:
     model = ldt.AlignmentSum(1, dim)
@@ -165,7 +162,6 @@ def test_one_neuron_density(dim: int, level: float) -> None:
 LINEAR = [(1, 5, 1.0), (2, 2, 3.0), (4, 4, 3.0), (7, 9, 1.0), (100, 100, 0.5), (1000, 10, 2.0), (10**9, 10**5, 0.3), (31, 10**6, 1.0)]
 
 
-@pytest.mark.nojit
 def test_one_neuron_density_all_but_at_zero() -> None:
     """There g = w^3/3^(3/2), so that p(x) = E|a|^(-1/3) (d/(2 pi))^(1/2) x^(-2/3)/3^(1/2), E|a|^(-1/3) = 2^(-1/6) Gamma(1/3)/sqrt(pi)."""
     r = ldt.logpdf(ldt.AlignmentSum(1, 10), 1e-40, method="exact")

@@ -50,6 +50,7 @@ def test_a_linear_network_has_a_closed_form() -> None:
         (talk(20, 10, activation="tanh", target=1), (10, 300)),
         (talk(20, 10, target={1: 1.0, 3: 0.1}), (10, 1000)),
         (talk(20, 10, activation="relu", target=2), (10, 60)),
+        (talk(activation="relu", target=2), (100, 200)),  # at the edge of the cone: neurons of |w_1| up to 1000
         (talk(20, 10, c="ratio"), (10, 100)),
     ],
     ids=lambda v: v.name if isinstance(v, ldt.AlignmentSum) else "",
@@ -61,7 +62,8 @@ def test_one_component_is_the_saddle_point_of_the_rate(model: ldt.AlignmentSum, 
         for ridge in (1.0, 7.0):
             found = kernel_adaptation(model, samples=p * ridge, ridge=ridge)
             assert abs(found.alpha - (1.0 - ldt.rate(model, found.alpha).tilt / (p * y2))) < 1e-10
-            assert found.status == "ok" and found.error < 1e-10 and found.residual < 1e-11
+            assert found.status == "ok" and found.error < 1e-10
+            assert found.residual < (1e-10 if model.activation == "relu" and model.dim == 40 else 1e-11)
 
 
 def test_the_transform_is_what_the_free_energy_and_the_bound_say() -> None:
@@ -221,6 +223,57 @@ def test_missing_branches_are_told() -> None:
     assert found.mixture == (None,)
 
 
+def test_transitions_do_not_depend_on_the_samples_asked_for() -> None:
+    """P* lies far below, or the first samples far below it; and a ridge that only rescales P."""
+    near = adaptation_curve(talk(), samples=[300, 6000])
+    ends = [t.samples for t in near.transitions]
+    assert len(ends) == 4 and near.complete
+    for samples, ridge in (([1e5], 1.0), ([1e9], 1.0), ([1e-3, 1e12], 1.0), ([100.0], 1e-12)):
+        far = adaptation_curve(talk(), samples=samples, ridge=ridge)
+        assert far.complete and far.status == "ok" and far.stable(len(samples) - 1) == 4
+        for a, b in zip(near.transitions, far.transitions, strict=True):
+            assert abs(b.samples / ridge - a.samples) < a.error + b.error / ridge
+    low, high = near.branches[1].spinodals
+    assert low is not None and low == pytest.approx(near.threshold, rel=3e-3) and high is None  # an onset is a spinodal
+
+
+def test_an_onset_reaches_down_to_the_tie_at_its_barrier() -> None:
+    """One neuron is the better state as soon as it has a barrier, and was better before: that is the error of P*."""
+    model = talk(12, 400)
+    found = adaptation_curve(model, samples=[3000])
+    first = found.transitions[0]
+    assert first.kind == "onset" and first.error > 0.2 * first.samples
+    cut = kernel_adaptation(model, samples=1.01 * first.samples, specialised=1).grid.cut
+    tie = first.samples - first.error
+    none, one = (kernel_adaptation(model, samples=tie, specialised=k, cut=cut).free_energy for k in (0, 1))
+    assert one == pytest.approx(none, rel=0.01)
+
+
+def test_a_better_state_without_a_barrier_is_told() -> None:
+    """A single neuron that carries the target is no well of its own action: k = 0 is not called stable because k = 1 was not found."""
+    found = adaptation_curve(talk(1, 40), samples=[40, 4000])
+    assert found.stable(0) == 0 and found.stable(1) is None
+    assert not found.complete and found.status == "warning" and "k = 1 is better" in found.advice
+    assert found.threshold is None and found.mixture[1] is None
+
+
+def test_quadratures_are_refined_while_they_differ() -> None:
+    """At d = 4 a strong tilt makes a neuron's law narrower than its prior's panels; f = E_pi[h (t.h)] by trapezoids."""
+    model = talk(4, 4, overlap="full")
+    found = kernel_adaptation(model, samples=1000.0, degree=5)
+    assert found.error < 1e-6 and found.grid.order > 20
+    pairs = ((1, 0), (3, 0), (1, 1), (5, 0), (3, 1), (1, 2))
+    w, x = np.meshgrid(np.linspace(0.0, 8.0, 1601), np.linspace(-18.0, 3.5, 801))
+    h = overlaps(model, pairs, w.ravel(), np.exp(x.ravel()))
+    along = np.array(found.tilt) @ h
+    ends = np.where(w.ravel() > 0.0, 0.0, -math.log(2.0))
+    logs = -2.0 * w.ravel() ** 2 + 1.5 * x.ravel() - 2.0 * np.exp(x.ravel()) + along**2 / 8.0 + ends
+    mass = np.exp(logs - logs.max())
+    assert np.allclose((h * along) @ mass / mass.sum(), found.mean, atol=1e-6)
+    weak = kernel_adaptation(model, samples=1e9, degree=5)  # rounding ends Newton's steps before their own tolerance
+    assert 1.0 - weak.alpha < 1e-5 and weak.residual < 1e-9
+
+
 def test_a_linear_target_has_one_well_and_no_transition() -> None:
     found = adaptation_curve(talk(40, 40, target=1), samples=[10, 1000])
     assert found.transitions == () and found.threshold is None and found.branches == ()
@@ -250,6 +303,7 @@ def test_sampling_agrees_where_neurons_are_many() -> None:
         ({"samples": -1.0}, "samples"),
         ({"samples": "many"}, "samples"),
         ({"samples": 10.0, "ridge": 0.0}, "ridge"),
+        ({"samples": 10.0, "ridge": 1e-300}, "ridge"),
         ({"samples": 10.0, "degree": 2}, "degree"),
         ({"samples": 10.0, "specialised": 41}, "specialised"),
         ({"samples": 10.0, "specialised": 1}, "one well"),
@@ -307,5 +361,6 @@ def test_grokking_phase_diagram() -> None:
     rows = grokking_phases((-0.5, -0.3, -0.2))
     us = [r.u for r in rows]
     assert all(u is not None for u in us) and us == sorted(us)  # type: ignore[type-var]
-    with pytest.raises(ldt.ModelError, match="kernel"):
-        GrokkingModel(kernel="none")
+    for name, value in (("kernel", "none"), ("epsilon", None), ("width", None), ("dim", 0)):
+        with pytest.raises(ldt.ModelError, match=name):
+            GrokkingModel(**{name: value})  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import threading
@@ -134,12 +135,165 @@ def test_same_from_threads_and_the_users_precision_stays() -> None:
     assert len(found) == 4 and len(set(found)) == 1 and kept == 77
 
 
+# -- sums ------------------------------------------------------------------------------------------------------------------------
+
+
+def covers(result: ldt.TailResult, log: Any, digits: int) -> bool:
+    """Whether the ball has so many digits, and it and the float with its error cover ``log``, a ball of flint's."""
+    ball = flint.arb(result.detail.ball)
+    near = abs(flint.arb(result.logp) - log) <= flint.arb(result.error) + log.rad()
+    return bool(result.error_kind == "bound" and result.detail.digits >= digits and ball.overlaps(log) and near)
+
+
+@pytest.fixture
+def precise() -> Any:
+    saved, flint.ctx.prec = flint.ctx.prec, 1200
+    yield flint.arb
+    flint.ctx.prec = saved
+
+
+def fractions(weights: list[float], x: float) -> tuple[Any, Any]:
+    """(P(S >= x), density) of sum_j w_j E_j, E_j exponential, by partial fractions."""
+    arb = flint.arb
+    tail, density = arb(0), arb(0)
+    for mine in weights:
+        part = (-arb(x) / mine).exp() * math.prod((arb(mine) / (arb(mine) - v) for v in weights if v != mine), start=arb(1))
+        tail, density = tail + part, density + part / mine
+    return tail, density
+
+
+@pytest.mark.parametrize("spreads", [-1.3, -0.5, 0.0, 0.7, 6.0, 60.0])
+@pytest.mark.parametrize("weights", [[6.0, 3.0, 1.0], [1.0, 1.0 + 2.0**-20], [1e-8, 1.0], [0.3 * 1.7**j for j in range(9)]], ids=len)
+def test_sums_of_exponentials(weights: list[float], spreads: float, precise: Any) -> None:
+    model = ldt.WeightedSum.chi2([0.5 * w for w in weights], 2.0)
+    x = float(model.mean() + spreads * model.std())
+    if x <= 0.0:
+        x = 0.01 * float(model.mean())
+    tail, density = fractions(weights, x)
+    assert covers(ldt.tail(model, x, method="certified", digits=30), tail.log(), 30)
+    assert covers(ldt.tail(model, x, method="certified", side="lower", digits=30), (1 - tail).log(), 30)
+    assert covers(ldt.logpdf(model, x, method="certified", digits=30), density.log(), 30)
+
+
+@pytest.mark.parametrize("level", [100.0, 300.0])
+def test_chi_squares_of_the_peers(level: float, precise: Any) -> None:
+    model = ldt.WeightedSum.chi2([6, 3, 1], 2.0)
+    assert covers(ldt.tail(model, level, method="certified", digits=30), fractions([12.0, 6.0, 2.0], level)[0].log(), 30)
+
+
+@pytest.mark.parametrize("dof", [1.0, 0.6, 5.0, [1.0 + j % 3 for j in range(20)]], ids=["1", "0.6", "5", "mixed"])
+@pytest.mark.parametrize("level", [20.0, 3.0, 0.4])
+def test_chi_squares_by_quadrature(level: float, dof: Any, precise: Any) -> None:
+    """FLINT's adaptive rule along a broken line right of 0: another path, another rule, another bound."""
+    arb, acb = flint.arb, flint.acb
+    flint.ctx.prec = 200
+    weights = [1.0 / j**2 for j in range(1, 21)]
+    several = dof if isinstance(dof, list) else [dof] * 20
+
+    def integrand(t: Any, _: bool) -> Any:
+        s = arb("0.3") + t
+        value = (-s * arb(level)).exp() / s
+        for w, k in zip(weights, several, strict=True):
+            value *= (1 - 2 * arb(w) * s) ** (-arb(k) / 2)
+        return value
+
+    goal, far = arb(10) ** -45, 1 + 150 / level
+    corners = [acb(0), acb(0, 2), acb(far, far)]
+    total = sum((acb.integral(integrand, a, b, abs_tol=goal, rel_tol=goal) for a, b in itertools.pairwise(corners)), acb(0))
+    tail = total.imag / arb.pi() + arb(0, 1e-45)  # beyond the last corner it is below exp(-150)
+    model = ldt.WeightedSum.chi2(weights, dof)
+    assert covers(ldt.tail(model, level, method="certified", digits=30), tail.log(), 30)
+    assert covers(ldt.tail(model, level, method="certified", side="lower", digits=30), (1 - tail).log(), 30)
+
+
+@pytest.mark.parametrize("level", [1e-3, 300.0, 600.0, 800.0, 1500.0, 1e6])
+def test_gamma_sums(level: float) -> None:
+    model = ldt.IidSum(stats.gamma(2, scale=3), 100)
+    upper, lower = (ldt.tail(model, level, method="certified", side=side, digits=30) for side in ("upper", "lower"))
+    density = ldt.logpdf(model, level, method="certified", digits=30)
+    with mp.workdps(120):
+        y = mp.mpf(level) / 3
+        p = mp.gammainc(200, y, mp.inf, regularized=True)
+        assert holds(upper, mp.log(p), 1e-60) and upper.detail.digits >= 30
+        assert holds(lower, mp.log1p(-p) if p < 0.5 else mp.log(mp.gammainc(200, 0, y, regularized=True)), 1e-60)
+        assert holds(density, 199 * mp.log(y) - y - mp.loggamma(200) - mp.log(3), 1e-60) and density.detail.digits >= 30
+
+
+@pytest.mark.parametrize("spreads", [-6.0, -0.01, 0.3, 8.0])
+@pytest.mark.parametrize("n", [20_000, 10**12])
+def test_gamma_sums_too_large_for_the_series(n: int, spreads: float, precise: Any) -> None:
+    """Shapes above MAX_SHAPE go along the contour; there, the incomplete gamma function where it still can, or the exact method."""
+    model = ldt.IidSum(stats.gamma(0.75, scale=0.5), n)
+    level = float(model.mean() + spreads * model.std())
+    found = ldt.tail(model, level, method="certified", digits=25)
+    if n < 10**6:
+        value = (arb_of(level) / 0.5).gamma_upper(arb_of(0.75 * n), 1)
+        assert covers(found, value.log(), 25)
+    exact = ldt.tail(model, level, method="exact")
+    assert abs(exact.logp - found.logp) <= exact.error + found.error and found.detail.digits >= 25
+
+
+def test_a_largest_weight_that_carries_little() -> None:
+    """Near the mean the bound needs a steeper hyperbola there."""
+    model = ldt.WeightedSum.chi2([1.0, 0.57324255, 0.56552378, 0.1259844], [0.031127945, 3.56149439, 0.02232397, 0.46744135])
+    level = 1.24 * float(model.mean())
+    proved, fast = (ldt.tail(model, level, method=method) for method in ("certified", "exact"))
+    assert abs(proved.logp - fast.logp) <= proved.error + fast.error and fast.error < 1e-11
+
+
+def arb_of(number: float) -> Any:
+    """A double as a ball."""
+    return flint.arb(number)
+
+
+def test_other_sums_of_gammas_and_normals() -> None:
+    """Named laws, shifts, joined scales and normals against SciPy and mpmath."""
+    shifted = ldt.WeightedSum([stats.expon(loc=1.0), stats.chi2(3)], [2.0, 1.0], counts=[4, 2])  # scales 2: gamma(4 + 3), from 8 on
+    found = ldt.tail(shifted, 30.0, method="certified", digits=20)
+    with mp.workdps(60):
+        assert holds(found, mp.log(mp.gammainc(7, 11, mp.inf, regularized=True)))
+    normal = ldt.IidSum(stats.norm(0.5, 2.0), 9)
+    for level in (-40.0, 3.0, 4.5, 90.0):
+        with mp.workdps(120):
+            z = (mp.mpf(level) - 4.5) / 6
+            assert holds(ldt.tail(normal, level, method="certified", digits=30), mp.log(mp.erfc(z / mp.sqrt(2)) / 2))
+            assert holds(ldt.tail(normal, level, method="certified", side="lower", digits=30), mp.log(mp.erfc(-z / mp.sqrt(2)) / 2))
+            assert holds(ldt.logpdf(normal, level, method="certified", digits=30), mp.log(mp.npdf(z)) - mp.log(6))
+    several = ldt.WeightedSum([stats.gamma(0.3), stats.gamma(2.5), stats.expon()], [1.0, 0.2, 4.0], counts=[5, 3, 2])
+    for level in (0.3, 9.0, 80.0):
+        for ask, side in ((ldt.tail, {}), (ldt.tail, {"side": "lower"}), (ldt.logpdf, {})):
+            proved, fast = (ask(several, level, method=m, **side) for m in ("certified", "exact"))
+            assert abs(proved.logp - fast.logp) <= proved.error + fast.error and fast.error < 1e-11
+
+
+def test_levels_outside_and_far_outside() -> None:
+    gammas, chis = ldt.IidSum(stats.gamma(2, loc=1.0), 3), ldt.WeightedSum.chi2([2.0, 1.0], 1.0)
+    assert ldt.tail(gammas, 3.0, method="certified").logp == 0.0
+    assert ldt.tail(chis, -1.0, method="certified", side="lower").logp == -math.inf
+    with pytest.raises(ldt.MethodError, match="end of the support"):
+        ldt.logpdf(chis, 0.0, method="certified")
+    assert ldt.logpdf(chis, -0.5, method="certified").logp == -math.inf
+    far = ldt.tail(chis, 1e30, method="certified")  # 1 - Phi and a factor
+    assert far.logp == pytest.approx(-2.5e29, rel=1e-15) and far.detail.digits >= 12
+    near = ldt.tail(chis, 1e-30, method="certified", side="lower", digits=20)  # x/(2 (w_1 w_2)^(1/2)) to first order
+    with mp.workdps(60):
+        assert holds(near, mp.log(mp.mpf(1e-30) / (2 * mp.sqrt(2))), 1e-29)
+    with pytest.raises(ldt.ConvergenceError, match="double precision"):
+        ldt.tail(ldt.IidSum(stats.gamma(0.37, scale=1e-100), 20000), 1e300, method="certified")
+    with pytest.raises(ldt.ConvergenceError, match="level"):
+        ldt.tail(ldt.WeightedSum.chi2([1e-140, 1.0], 1.0), 1e-135, method="certified")
+
+
 @pytest.mark.parametrize("model, level, options, word", [
     (ldt.AlignmentSum(5, 5, activation="relu", target=2, c="raw"), 1.0, {}, "activation"),
     (ldt.AlignmentSum(5, 5), 1.0, {"digits": 0}, "digits"),
     (ldt.AlignmentSum(5, 5), 1.0, {"digits": 2.5}, "digits"),
     (ldt.CubicSum(5000), 1.0, {}, "2000"),
-    (ldt.IidSum(stats.levy(), 3), 1e3, {}, "CubicSum|method"),
+    (ldt.IidSum(stats.levy(), 3), 1e3, {}, "of sums 'certified' knows gamma laws"),
+    (ldt.WeightedSum.chi2([1.0, -1.0], 1.0), 3.0, {}, "positive weights"),
+    (ldt.WeightedSum.chi2([1.0, 2.0], 1.0, [0.0, 0.5]), 3.0, {}, "positive weights"),
+    (ldt.WeightedSum.chi2([1.0, 2.0], 1.0, sigma=1.0), 3.0, {}, "exact"),
+    (ldt.WeightedSum.chi2([1.0, 2.0], 1.0), 3.0, {"digits": 201}, "digits"),
 ])  # fmt: skip
 def test_refused(model: object, level: float, options: dict[str, object], word: str) -> None:
     with pytest.raises((ldt.ModelError, ldt.MethodError), match=word):
@@ -176,3 +330,30 @@ def test_many_digits_of_a_linear_sum() -> None:
     """The end of its tilts, d/(2 sigma_w^2), is no short binary number: it must not limit the digits."""
     model = ldt.AlignmentSum(10, 10, weight_variance=0.3, activation="linear", target=1)
     assert ldt.tail(model, 1.0, method="certified", digits=100).detail.digits >= 100
+
+
+def test_command_line_of_sums() -> None:
+    from click.testing import CliRunner
+
+    from ldt.cli.main import commands
+
+    ask = ["sum", "--law", "gamma(2, scale=3)", "--n", "100", "--x", "800", "--certify", "--digits", "30"]
+    run = CliRunner().invoke(commands, [*ask, "--json"])
+    assert run.exit_code == 0
+    answer = json.loads(run.stdout)
+    assert answer["error_kind"] == "bound" and answer["detail"]["ball"].startswith("[-11.65366083424005629755559366774")
+    assert "+/-" in CliRunner().invoke(commands, ask).stdout
+    for more in (["--method", "exact"], ["--samples", "10"]):
+        assert CliRunner().invoke(commands, [*ask, *more]).exit_code == 2
+    refused = CliRunner().invoke(commands, ["sum", "--law", "laplace", "--n", "3", "--x", "8", "--certify"])
+    assert refused.exit_code != 0 and "knows gamma laws" in refused.output
+    cubes = CliRunner().invoke(commands, ["sum", "--law", "cubes", "--n", "3", "--x", "2", "--certify", "--json"])
+    assert json.loads(cubes.stdout)["error_kind"] == "bound"
+
+
+def test_plan_names_it() -> None:
+    def note(model: Any) -> Any:
+        return next(c for c in ldt.plan(model, 3.0).candidates if c["method"] == "certified")
+
+    assert note(ldt.WeightedSum.chi2([1.0, 2.0], 1.0))["seconds"] is not None and "proved" in note(ldt.IidSum(stats.norm(), 2))["note"]
+    assert note(ldt.IidSum(stats.laplace(), 2))["seconds"] is None

@@ -417,6 +417,16 @@ def test_doctor_passes_here(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["versions"]["ldt"] == ldt.__version__
 
 
+def test_doctor_says_why_a_check_has_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*args: Any, **options: Any) -> Any:
+        raise ldt.ConvergenceError("sums do not decay")
+
+    monkeypatch.setattr(ldt, "tail", none)
+    result = run("doctor")
+    assert result.exit_code == 3
+    assert "sums do not decay" in result.stdout
+
+
 def test_doctor_sees_a_wrong_number(monkeypatch: pytest.MonkeyPatch) -> None:
     right = ldt.tail
 

@@ -51,7 +51,7 @@ def test_three_layers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "word"),
     [
-        (["--networks", "5"], "networks:"), (["--ridge", "x"], "ridge:"), (["--samples", "2"], "samples:"), (["--sampler", "x"], "sampler"),
+        (["--networks", "5"], "networks:"), (["--ridge", "x"], "ridge:"), (["--samples", "1"], "samples:"), (["--sampler", "x"], "sampler"),
         (["--weights", "w.csv"], "weights:"), (["--plot", "p.gif"], "plot:"), (["--checkpoint", "no/such/folder/c.npz"], "checkpoint:"),
         (["--seed", "-1"], "seed:"), (["--workers", "0"], "workers:"),
     ],

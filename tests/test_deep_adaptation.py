@@ -46,7 +46,7 @@ def test_layer_kernels_are_averages_and_their_adjoints_derivatives(activation: s
 
 
 @pytest.mark.parametrize("activation", ["erf", "relu"])
-@pytest.mark.parametrize("widths", [(20,), (20, 15), (20, 15, 10)], ids=len)
+@pytest.mark.parametrize("widths", [(20,), (20, 15), (20, 15, 10), (20, 15, 12, 10)], ids=len)
 def test_solutions_are_stationary_points_of_the_free_energy(activation: str, widths: tuple[int, ...]) -> None:
     """The gradient by finite differences away from the solution, and 0 at it; the equations were solved without inverses."""
     net = problem(widths, activation)
@@ -157,16 +157,38 @@ def test_no_solution_is_said() -> None:
     net = problem((1, 1), "relu", ridge=1e-4, readout_variance=0.01)
     with pytest.raises(ldt.ConvergenceError, match=r"residual .* no solution is returned"):
         solve_network(net)
+    for size in (1e6, 1e200):  # numbers that overflow on the way are no solution either
+        with pytest.raises(ldt.ConvergenceError, match="no solution is returned"):
+            solve_network(DeepNetwork(net.x, size * net.y, (30, 30), ridge=0.1))
 
 
 def test_bad_networks_are_named() -> None:
     x, y = np.ones((3, 2)), np.ones(3)
     for changes, words in (
         ({"x": np.ones(3)}, "x:"), ({"y": np.ones(2)}, "y:"), ({"widths": ()}, "widths"), ({"activation": "tanh"}, "activation"),
-        ({"ridge": 0.0}, "ridge"), ({"weight_variances": (1.0,)}, "weight_variances"),
+        ({"ridge": 0.0}, "ridge"), ({"weight_variances": (1.0,)}, "weight_variances"), ({"ridge": None}, "ridge"),
+        ({"x": [["a"]]}, "x:"), ({"x": 1j * x}, "x:"), ({"widths": "30"}, "widths"), ({"widths": (0.5,)}, "widths"),
     ):  # fmt: skip
         with pytest.raises(ldt.ModelError, match=words):
             DeepNetwork(**{"x": x, "y": y, "widths": (5, 5), **changes})
+
+
+def test_residuals_asked_for_are_small() -> None:
+    for tolerance in (0.0, math.nan, 1e-16, 1.0):
+        with pytest.raises(ldt.ModelError, match="tolerance"):
+            solve_network(problem((5, 5)), tolerance=tolerance)
+    assert problem(np.array([5, 5])).widths == (5.0, 5.0)  # type: ignore[arg-type]
+
+
+def test_equal_inputs_are_no_special_case() -> None:
+    """Two readings y1, y2 of one input say what one reading of their mean with half the ridge does; kernels are singular."""
+    net = problem((20, 15))
+    twice = DeepNetwork(np.vstack([net.x, net.x]), np.concatenate([net.y + 0.1, net.y - 0.1]), (20, 15), ridge=0.6,
+                        weight_variances=net.weight_variances, readout_variance=1.5)  # fmt: skip
+    found, once = solve_network(twice), solve_network(net)
+    assert np.allclose(found.mean[:6], once.mean, atol=1e-8) and np.allclose(found.mean[:6], found.mean[6:], atol=1e-10)
+    with pytest.raises(ldt.ModelError, match="singular"):
+        network_gradient(found)
 
 
 def test_records_are_strict_json() -> None:

@@ -31,17 +31,17 @@ class Products(ReadoutNetwork):
 
 def test_slopes_and_potentials_by_differences() -> None:
     net = ThreeLayerNetwork(width1=5, width2=4, dim=3, points=256)
-    x, step = np.random.default_rng(1).standard_normal((2, net.hidden)), 1e-4
+    x, step = np.random.default_rng(1).standard_normal((2, net.hidden)), 1e-5
     v, slope = net.slope(x)
-    assert np.allclose(v, net.summary(x), rtol=1e-9)
+    assert np.allclose(v, net.summary(x), rtol=1e-12)
     u, du = potential(0.5, x, v, slope)
     for i in range(net.hidden):
         plus, minus = x.copy(), x.copy()
         plus[:, i] += step
         minus[:, i] -= step
-        assert np.allclose((net.summary(plus) - net.summary(minus)) / (2 * step), slope[:, i], atol=1e-6 * abs(slope).max())
+        assert np.allclose((net.summary(plus) - net.summary(minus)) / (2 * step), slope[:, i], atol=1e-8 * abs(slope).max())
         change = [potential(0.5, z, net.summary(z), slope)[0] for z in (plus, minus)]
-        assert np.allclose((change[0] - change[1]) / (2 * step), du[:, i], rtol=1e-3, atol=1e-5 * abs(du).max())
+        assert np.allclose((change[0] - change[1]) / (2 * step), du[:, i], rtol=1e-5, atol=1e-5)
     assert np.allclose(u, 0.5 * np.sum(x * x, axis=1) - special.log_ndtr(-0.5 / np.sqrt(v)))
 
 

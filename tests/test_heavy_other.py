@@ -133,9 +133,20 @@ def test_conditional_names_its_reason() -> None:
 
 
 def test_what_the_cut_cannot_resolve_is_refused() -> None:
-    """No NaN with a warning: a lognormal law too narrow for the turned path (half a minute to find out) ends in words."""
+    """No NaN with a warning: a lognormal law too narrow for the turned path ends in words."""
     from ldt.tails.heavy_exact import _value
 
     for logp, error in ((math.nan, math.inf), (-3.0, 0.4)):
         with pytest.raises(ConvergenceError, match="conditional"):
             _value((logp, error, 1, None))
+
+
+@pytest.mark.parametrize(("c", "n", "level"), [(0.99, 5, 10.0), (0.99, 1000, 1100.0)])
+def test_weibull_laws_next_to_the_exponential(c: float, n: int, level: float) -> None:
+    """The jump is lost in rounding (exponents of -1e26): refused, or right to the error (before: IndexError)."""
+    try:
+        found = ldt.tail(ldt.IidSum(stats.weibull_min(c), n), level, method="exact")
+    except ConvergenceError:
+        return
+    nearly = ldt.tail(ldt.IidSum(stats.gamma(1.0), n), level, method="exact")
+    assert abs(found.logp - nearly.logp) < found.error + 60.0 * (1.0 - c)

@@ -82,10 +82,23 @@ def test_a_band_answers_as_the_level_alone(model: ldt.AlignmentSum, low: float) 
     values, errors, details = saddlepoint.saddlepoints(model, levels)
     for x, value, error, detail in zip(levels, values, errors, details, strict=True):
         truth = ldt.tail(model, float(x), method="exact")
-        one, error_one, alone = saddlepoint._alone(model, float(x), False)
+        one, error_one, by_itself = saddlepoint.alone(model, float(x), False)
         assert abs(value - truth.logp) <= error + truth.error and abs(one - truth.logp) <= error_one + truth.error
         assert abs(value - one) < 0.3 * min(error, error_one) or error > saddlepoint.DOUBT
-        assert (detail.cut is None) == (alone.cut is None)
+        assert (detail.cut is None) == (by_itself.cut is None)
+
+
+@pytest.mark.parametrize("overlap", ["concentrated", "full"])
+@pytest.mark.parametrize("density", [False, True])
+def test_the_stated_error_of_saddlepoint_is_true(density: bool, overlap: str) -> None:
+    """From the bulk to far out, against exact."""
+    ask = ldt.logpdf if density else ldt.tail
+    for n, d in ((1, 2), (1, 100), (2, 2), (2, 20), (5, 5), (20, 100), (300, 20), (10**4, 1000)):
+        model = ldt.AlignmentSum(n, d, overlap=overlap)
+        for z in (0.03, 0.3, 1.0, 3.0, 5.0, 30.0):
+            level = z * model.variance**0.5
+            truth, found = ask(model, level, method="exact"), ask(model, level, method="saddlepoint")
+            assert found.status == "failed" or abs(found.logp - truth.logp) <= found.error + truth.error, (n, d, z)
 
 
 @pytest.mark.nojit

@@ -129,9 +129,20 @@ def test_plain_score(side: str, level: float) -> None:
     assert np.all(result.detail.scores >= level if side == "upper" else result.detail.scores <= level)
 
 
+@pytest.mark.parametrize("dimension", [1, 40])
+@pytest.mark.parametrize(("side", "level"), [("upper", 6.0), ("lower", -2.0)])
+def test_black_box_by_default(dimension: int, side: str, level: float) -> None:
+    """A score of parameters without units is moved as a whole, and nothing else."""
+    result = ldt.tail(FunctionNetwork(linear_score, dimension), level, method="splitting", side=side, rng=2)
+    within(result, float(log_ndtr(-abs(level))))
+    assert result.error < 0.1 and result.status == "ok"
+    assert list(result.detail.acceptance) == ["whole"]
+    assert result.detail.acceptance["whole"] == pytest.approx(0.4, abs=0.15)
+
+
 def test_umbrella() -> None:
     pytest.importorskip("pymbar")
-    result = ldt.tail(TwoLayerNetwork(4, 4), 1.0, method="umbrella", rng=1, particles=50, moves=20)
+    result = ldt.tail(TwoLayerNetwork(4, 4), 1.0, method="umbrella", rng=1, replicates=8, particles=50, moves=20)
     within(result, ldt.logsf(TwoLayerNetwork(4, 4).sum, 1.0))
     plain = ldt.tail(FunctionNetwork(linear_score, 4), -2.5, method="umbrella", side="lower", rng=1, particles=60, moves=20)
     within(plain, float(log_ndtr(-2.5)))
@@ -227,7 +238,7 @@ def test_too_few(method: str) -> None:
         assert not abs(r.logp - FIVE) > 4.0 * r.error
     least = {"moves": 1 if method == "splitting" else 3}
     r = ldt.tail(network, 1.0, method=method, rng=1, **(LADDERS[method] | least))
-    assert r.error > 0.1 and abs(r.logp - FIVE) < 4.0 * r.error
+    assert r.error > 0.05 and abs(r.logp - FIVE) < 4.0 * r.error
 
 
 @pytest.mark.parametrize("method", LADDERS)
@@ -236,7 +247,8 @@ def test_one_level_only(method: str) -> None:
     r = ldt.tail(FunctionNetwork(linear_score, 3), -1.0, method=method, rng=1, **(LADDERS[method] | {"particles": 50}))
     assert len(r.detail.levels) == 1 and abs(r.logp - float(log_ndtr(1.0))) < 3.5 * r.error
     if method == "splitting":
-        assert r.error >= 0.8 * math.sqrt(math.expm1(-float(log_ndtr(1.0))) / 200)
+        draws = 4 * 50 * LADDERS[method]["moves"]
+        assert r.error >= 0.8 * math.sqrt(math.expm1(-float(log_ndtr(1.0))) / draws)
 
 
 def test_frozen_chains_are_noticed() -> None:
@@ -310,10 +322,10 @@ def test_tutorial() -> None:
 def test_replicates_are_added_until_the_error_asked_for() -> None:
     seen: list[tuple[int, int]] = []
     result = ldt.tail(
-        TwoLayerNetwork(3, 3), 0.5, method="splitting", replicates=4, particles=100, moves=3, target_error=0.1, rng=1,
+        TwoLayerNetwork(3, 3), 0.5, method="splitting", replicates=4, particles=100, moves=3, target_error=0.05, rng=1,
         progress=lambda done, total, logp, error: seen.append((done, total)),
     )  # fmt: skip
-    assert len(result.detail.replicates) > 4 and result.error <= 0.1
+    assert len(result.detail.replicates) > 4 and result.error <= 0.05
     assert [done for done, _ in seen] == list(range(1, len(result.detail.replicates) + 1))
     assert abs(result.logp - ldt.logsf(TwoLayerNetwork(3, 3).sum, 0.5)) < 4.0 * result.error
     missed = ldt.tail(TwoLayerNetwork(3, 3), 0.5, method="splitting", replicates=2, particles=60, moves=2, target_error=1e-3, rng=1)

@@ -36,6 +36,7 @@ FOUND = [
     ("sweep", "kind = 'sweep'\nseed = " + "9" * 4000, "seed"),
     ("sweep", SWEEP % ("[" + "9" * 400 + "]", ""), "levels"),  # OverflowError
     ("sweep", SWEEP % ("[1.0]", ", target_error = nan"), "methods?|models"),  # ValueError of strict JSON
+    ("sweep", SWEEP % ("[1.0]", ", target_error = 2020-01-01"), "methods, number 1: target_error: must be a number"),
     ("sweep", "#" * 1_000_001, "larger than"),
     ("sweep", (SWEEP % ("[1.0]", "")).replace("talk.toml", "9" * 5000), "cannot be read"),  # a message of 5000 characters
 ]

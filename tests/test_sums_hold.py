@@ -18,7 +18,8 @@ from ldt.cli.main import commands
 from ldt.errors import MethodError, ModelError, NoTiltError
 from ldt.models import law_scipy
 from ldt.models.law_atoms import common_span
-from ldt.models.laws import as_law
+from ldt.models.law_text import parse_law
+from ldt.models.laws import Affine, as_law
 
 SUM = ldt.IidSum(stats.gamma(2.0, scale=3.0), 100)
 
@@ -93,6 +94,52 @@ def test_two_sided_compound_at_its_atom() -> None:
     x = 3.0
     known = sum(stats.poisson.pmf(k, 2.0) * stats.norm.sf(x / math.sqrt(k)) for k in range(1, 80))
     assert ldt.tail(model, x).p == pytest.approx(known, rel=1e-11)
+
+
+def test_densities_that_are_infinite_at_an_end() -> None:
+    """X^a near 0 and (1 - X)^(-1/2) near 1, sums of two: beta integrals (before: 1.8e-6 off with 1.6e-7 stated, and 2.3e-6 with 4.5e-7)."""
+    x, low = 4.3e-6, ldt.IidSum(stats.powerlaw(0.3), 2)
+    below = mp.gamma(1.3) ** 2 / mp.gamma(1.6) * mpf(x) ** 0.6
+    found = ldt.tail(low, x, side="lower", method="exact")
+    assert abs(found.logp - float(mp.log(below))) <= found.error < 1e-8
+    gap = 2.0**-9  # P(X + X' > 2 - gap), X = 1 - Y, density of Y y^(-1/2) (1 + y/2 + 3 y^2/8 + 5 y^3/16 + ...)/pi
+    series = [mpf(1), mpf(1) / 2, mpf(3) / 8, mpf(5) / 16]
+    above = sum(
+        series[i] * series[j] * mp.gamma(i + 0.5) * mp.gamma(j + 0.5) / mp.gamma(i + j + 2) * mpf(gap) ** (i + j + 1) / mp.pi**2
+        for i in range(4) for j in range(4) if i + j < 4
+    )  # fmt: skip
+    found = ldt.tail(ldt.IidSum(stats.arcsine(), 2), 2.0 - gap, method="exact")
+    assert abs(found.logp - float(mp.log(above))) <= found.error < 1e-5
+    for law in (stats.beta(0.2, 3.0), stats.beta(3.0, 0.2)):  # both signs of the tilt agree
+        total = ldt.IidSum(law, 2)
+        for level in (2.0 * law.ppf(0.2), 2.0 * law.ppf(0.8)):
+            up, down = ldt.tail(total, level, method="exact"), ldt.tail(total, level, side="lower", method="exact")
+            assert abs(up.p + down.p - 1.0) <= up.error * up.p + down.error * down.p + 1e-14
+
+
+def test_atoms_of_scaled_and_nested_compounds() -> None:
+    """P(S = 0) of 2 S is that of S; with claims that are 0 with probability p it is E p^N."""
+    law = parse_law("compound(poisson(1), expon)")
+    doubled = ldt.WeightedSum(law, 2.0, shift=3.0)
+    assert float(doubled.cdf(3.0)) == pytest.approx(math.exp(-1.0), rel=1e-14)
+    assert ldt.tail(doubled, 4.0).logp == pytest.approx(ldt.tail(ldt.IidSum(law, 1), 0.5).logp, abs=1e-13)
+    mirrored = ldt.WeightedSum(law, -2.0)
+    assert ldt.tail(mirrored, 0.0).p == pytest.approx(math.exp(-1.0), rel=1e-14)
+    assert (float(mirrored.ppf(0.9)), float(mirrored.isf(0.3))) == (0.0, 0.0)
+    assert float(mirrored.ppf(0.1)) == pytest.approx(-2.0 * float(ldt.IidSum(law, 1).isf(0.1)), rel=1e-12)
+    none = math.exp(-1.0) - 1.0  # log P(S = 0) of a Poisson(1) number of Poisson(1) sums
+    nested = ldt.IidSum(parse_law("compound(poisson(1), compound(poisson(1), expon))"), 1)
+    assert float(nested.logcdf(0.0)) == pytest.approx(none, rel=1e-14)
+    assert float(nested.sf(0.0)) == pytest.approx(-math.expm1(none), rel=1e-14)
+    for x in (-0.5, 0.0, 0.5):  # two-sided: symmetric about the atom
+        two_sided = ldt.IidSum(parse_law("compound(poisson(1), compound(poisson(1), norm))"), 1)
+        up, down = ldt.tail(two_sided, x), ldt.tail(two_sided, -x, side="lower")
+        assert up.p == pytest.approx(down.p, rel=1e-12)
+        assert up.error < 1e-12
+    assert ldt.tail(two_sided, 0.0).p == pytest.approx(0.5 * (1.0 + math.exp(none)), rel=1e-12)
+    assert [float(two_sided.isf(q)) for q in (0.3, 0.5, 0.7)] == [float(two_sided.ppf(q)) for q in (0.3, 0.5, 0.7)] == [0.0] * 3
+    with pytest.raises(ModelError, match=r"claim: .* is 3 with positive probability"):
+        ldt.CompoundSum(stats.poisson(1.0), Affine(law, 1.0, 3.0))
 
 
 def test_other_compounds() -> None:

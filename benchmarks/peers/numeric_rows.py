@@ -117,11 +117,12 @@ def flint_quadrature(event: Event, seed: int) -> Answer:
         sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
         import naive
 
+        mp.dps = 40  # for reading all digits
         value, radius = naive.flint_tail(*event.sizes, event.level, full=event.kind == "full", digits=15)
         return nstr(value, 30), float(radius), 0
     from flint import arb
 
-    ball = arb(event.truth())
+    ball = arb(arb(event.truth()).str(30))
     return ball.mid().str(30, radius=False), float(ball.rad()), 0
 
 

@@ -30,6 +30,7 @@ class Limit(ot.OpenTURNSPythonFunction):  # type: ignore[misc]
 
 
 def _event(event: Event, seed: int) -> Any:
+    CALLS[0] = 0
     ot.RandomGenerator.SetSeed(seed)
     vector = ot.RandomVector(ot.Normal(event.dimension))
     return ot.ThresholdEvent(ot.CompositeRandomVector(ot.Function(Limit(event)), vector), ot.Greater(), event.level)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every stored study of trained networks (docs/experiments.md).  Run from the repository's root with the extra ldt[experiments]; each file
-# begins with the command that made it.  About a quarter of an hour on one quiet core; a stopped run goes on from its checkpoints in the folder WORK.
+# begins with the command that made it.  Two and a half hours of one core, two of them for overlap; a stopped run goes on from its checkpoints in the folder WORK.
 # --small does the same in seconds (the tests do that).
 set -e
 python="${PYTHON:-python}"

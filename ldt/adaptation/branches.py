@@ -7,10 +7,11 @@ well, an integer: branch k solves the equations with k neurons held beyond the b
     G_k(P) = max_t [y.t - kappa |t|^2/2 - K_k(t)],    kappa = ridge/P,
 
 the smallest is the **stable** state, the others are **metastable** as long as the well they need is there.  G_k(P) = G_{k+1}(P) is a
-transition (coexistence); P* is the first, 0 -> 1.  The end of a branch (**spinodal**) is where one of the two wells of a neuron's action
-at the branch's own tilt disappears: the specialised one at small P, the typical one at large P (never for a target without He_1 or He_2:
-its action is flat at w = 0).  dG_k/dP = |y - f_k|^2/(2 ridge), so the difference of neighbours changes sign once where f_{k+1} is closer
-to y.
+transition (coexistence); P* is the first, 0 -> 1.  Where branch k + 1 is the better one from its first moment on ("onset"), as many
+neurons beyond a fixed cut were better before: how much before is the error of that P.  The end of a branch (**spinodal**) is where one of
+the two wells of a neuron's action at the branch's own tilt disappears: the specialised one at small P, the typical one at large P (never
+for a target without He_1 or He_2: its action is flat at w = 0).  dG_k/dP = |y - f_k|^2/(2 ridge), so the difference of neighbours changes
+sign once where f_{k+1} is closer to y.
 """
 
 from __future__ import annotations
@@ -28,13 +29,12 @@ from ldt.adaptation.equations import Solution, sector_law, solve, solve_on
 from ldt.adaptation.neuron import Grid, first_grid
 from ldt.adaptation.two_layer import Adaptation, barrier_of, check_model, described, positive, sector, wells_of
 from ldt.errors import ConvergenceError, ModelError
+from ldt.numerics.workers import one_blas_thread
 from ldt.results import _Record
 
 Array = NDArray[np.float64]
 
-#: How far below the samples asked for (a factor) the ends of branches are looked for.
-FAR = 100.0
-#: ... and how far above.
+#: How far above the samples asked for (a factor) the ends of branches are looked for.
 ABOVE = 10.0
 #: Ends of branches are found to this part of P.
 END = 1e-3
@@ -48,7 +48,8 @@ class Transition(_Record):
     """From ``before`` to ``after`` specialised neurons at ``samples`` = P, where both states are equally good; ``alphas`` on either side.
 
     ``error`` (of P) is how much it moves with the cut between the wells.  ``kind`` is "coexistence", or "onset" where the state after it
-    is the better one as soon as its well is there.
+    is the better one as soon as its barrier is there; the error then reaches down to the P at which so many neurons beyond that barrier,
+    held there, would tie.
     """
 
     before: int
@@ -64,8 +65,8 @@ class Branch(_Record):
     """The states with k = ``specialised`` neurons in the outer well.
 
     ``alpha``, ``free_energy`` (nats) and ``state`` ("stable", "metastable" or "absent") at each of the curve's samples; NaN where absent.
-    ``spinodals`` are the P at which its wells appear and vanish (to 1e-3; None: not between 1/100 of the first and 10 times the last of
-    the samples asked for).
+    ``spinodals`` are the P at which its wells appear and vanish (to 1e-3; None: there from the first sample on, or not gone at 10 times
+    the last of the samples asked for).
     """
 
     specialised: int
@@ -79,8 +80,8 @@ class Branch(_Record):
 class AdaptationCurve(_Record):
     """alpha(P): ``whole`` (one Adaptation for each of ``samples``), ``branches`` by number of specialised neurons, ``transitions``.
 
-    ``threshold`` is P*, the first transition (None: one well only, no transition).  ``mixture`` is alpha averaged over the branches with
-    weights exp(-G_k) (None where branches are missing).  ``complete`` says whether every branch that is stable somewhere is listed.
+    ``threshold`` is P*, the first transition (None: no transition up to the last sample).  ``mixture`` is alpha averaged over the branches
+    with weights exp(-G_k) (None where branches are missing).  ``complete`` says whether every branch that is stable somewhere is listed.
     """
 
     picture: ClassVar[str] = "ldt.plots.adaptation:plot_adaptation"
@@ -99,7 +100,7 @@ class AdaptationCurve(_Record):
     model: Any = None
 
     def stable(self, i: int) -> int | None:
-        """The number of specialised neurons of the stable state at ``samples[i]``; None with one well only."""
+        """The number of specialised neurons of the stable state at ``samples[i]``; None with one well only, or where it is missing."""
         return next((b.specialised for b in self.branches if b.state[i] == "stable"), None)
 
 
@@ -146,7 +147,14 @@ def adaptation_curve(
     points = _points(samples)
     if isinstance(branches, bool) or not isinstance(branches, int) or not 0 <= branches <= 100:
         raise ModelError(f"branches: must be an integer from 0 to 100, got {branches!r}")
-    tell = progress or (lambda done, total, text: None)
+    with one_blas_thread():
+        return _curve(model, points, r, degree, branches, progress or (lambda done, total, text: None))
+
+
+def _curve(
+    model: Any, points: list[float], r: float, degree: int | None, branches: int, tell: Callable[[int, int, str], None]
+) -> AdaptationCurve:
+    """What ``adaptation_curve`` returns."""
     grid = first_grid(model, degree)
     whole: list[Adaptation] = []
     t: Array | None = None
@@ -158,14 +166,13 @@ def adaptation_curve(
     family = _family(grid, points, r) if branches else None
     kept: list[Branch] = []
     transitions: list[Transition] = []
-    complete = True
+    missing = ""
     if family is not None:
-        transitions, complete = _transitions(family, points, branches)
-        kept = _states([_branch(family, k, points) for k in range(min(len(transitions) + 1, branches))], len(points))
+        transitions, missing = _transitions(family, points, branches)
+        kept = _states([_branch(family, k, points) for k in range(min(len(transitions) + 1, branches))], family, points, not missing)
+    complete = not missing
     status = "ok" if complete and all(a.status == "ok" for a in whole) else "warning"
-    advice = next((a.advice for a in whole if a.advice), "")
-    if not complete:
-        advice = "; ".join(filter(None, [advice, f"states of {branches} or more specialised neurons were not followed: raise branches"]))
+    advice = "; ".join(filter(None, [next((a.advice for a in whole if a.advice), ""), missing]))
     return AdaptationCurve(
         tuple(points), r, degree, tuple(whole), tuple(kept), tuple(transitions), transitions[0].samples if transitions else None,
         tuple(_mixture(kept, i, complete) for i in range(len(points))), complete, status, advice, model,
@@ -205,11 +212,29 @@ class _Family:
                 return grid, whole
         return None
 
+    def cut(self, k: int) -> float:
+        """Where branch k last had its barrier."""
+        return self._last[k][0] if k in self._last else self.guess
+
     def lead(self, k: int, p: float) -> float | None:
         """G_{k+1} - G_k; None where one of the two is missing."""
         there = self.state(k + 1, p)
         here = None if there is None else self.state(k, p)
         return None if here is None or there is None else there[1].free_energy - here[1].free_energy
+
+    def lead_at(self, cut: float, k: int, p: float) -> float:
+        """G_{k+1} - G_k with the same cut for both, whether it is a barrier or not."""
+        split = self.grid.cut_at(cut)
+        here, there = (solve(sector_law(split, cut, n), self.ridge / p).free_energy for n in (k, k + 1))
+        return there - here
+
+    def better(self, k: int, p: float) -> bool:
+        """Whether k + 1 specialised neurons are better than k at P, on their own barrier or, where they have none, beyond that of k."""
+        there, here = self.state(k + 1, p), self.state(k, p)
+        if there is not None and here is not None:
+            return there[1].free_energy < here[1].free_energy
+        cut = None if here is None else here[0].cut
+        return there is not None or (k < self.grid.model.width and self.lead_at(cut or self.guess, k, p) < 0.0)
 
     def alpha(self, found: Solution) -> float:
         return float(found.f @ self.grid.y) / float(self.grid.y @ self.grid.y)
@@ -224,10 +249,15 @@ class _Family:
 
 def _family(grid: Grid, points: Sequence[float], ridge: float) -> _Family | None:
     """The branches, with a first guess of the barrier from the P at which about one neuron of the whole law has crossed it."""
+    low = points[0]
+    outside = 1.0
+    while outside > 0.01:  # from where all neurons are typical
+        low /= 30.0
+        outside = sum(w.neurons for w in wells_of(*_whole(grid, ridge / low))[1:])
     best, guess, at, t = math.inf, None, points[0], None
-    for p in np.exp(np.linspace(math.log(points[0] / 30.0), math.log(points[-1] * 3.0), 40)):
-        grid, solution = solve_on(grid, ridge / p, t)
-        t = solution.t
+    high = 3.0 * points[-1]
+    for p in np.geomspace(low, high, max(40, math.ceil(10.0 * math.log10(high / low)))):
+        grid, t = _whole(grid, ridge / p, t)
         wells = wells_of(grid, t)
         if len(wells) > 1:
             distance = abs(math.log(max(sum(w.neurons for w in wells[1:]), 1e-300)))
@@ -236,40 +266,48 @@ def _family(grid: Grid, points: Sequence[float], ridge: float) -> _Family | None
     return None if guess is None else _Family(grid, guess, at, ridge)
 
 
-def _transitions(family: _Family, points: Sequence[float], branches: int) -> tuple[list[Transition], bool]:
-    """The transitions k -> k + 1 at P up to the last one asked for; and whether none is missing.
+def _whole(grid: Grid, kappa: float, start: Array | None = None) -> tuple[Grid, Array]:
+    grid, found = solve_on(grid, kappa, start)
+    return grid, found.t
+
+
+def _transitions(family: _Family, points: Sequence[float], branches: int) -> tuple[list[Transition], str]:
+    """The transitions k -> k + 1 at P up to the last one asked for; and what is missing, in words.
 
     A state k + 1 is there from some P on; the lead over k is followed from there (or from the last transition) until it changes sign.
     """
     from scipy.optimize import brentq
 
     out: list[Transition] = []
-    p = family.p
+    p, end = family.p, points[-1]
     for k in range(min(branches, family.grid.model.width)):
         if k == branches - 1:
-            lead = family.lead(k, points[-1])
-            return out, lead is None or lead > 0.0
+            more = f"states of {branches} or more specialised neurons were not followed: raise branches"
+            return out, more if family.better(k, end) else ""
+        none = f"k = {k + 1} is better than k = {k} at P = {end:g}, but no state with a barrier of its own was found"
         lead = family.lead(k, p)
-        while lead is not None and lead <= 0.0 and p > points[0] / FAR:  # k + 1 is better already: go back to where it is not
+        while lead is not None and lead <= 0.0:  # k + 1 is better already: go back to where it is not
             p /= STRIDE
             lead = family.lead(k, p)
         low, last = p, lead
-        while (lead is None or lead > 0.0) and p < points[-1]:
+        while (lead is None or lead > 0.0) and p < end:
             low, last = p, lead
-            p = min(p * STRIDE, points[-1])
+            p = min(p * STRIDE, end)
             lead = family.lead(k, p)
         if lead is None or lead > 0.0:
-            return out, True
+            return out, none if family.better(k, end) else ""
         if last is None:  # born between low and p: is it the worse state when it appears?
             low = family.end(k + 1, low, p)[1]
             last = family.lead(k, low)
-        if last is None or last <= 0.0:
+        if last is None:
+            return out, none
+        if last <= 0.0:
             out.append(_transition(family, k, low, "onset"))
         else:
             x = brentq(lambda x, k=k: _known(family.lead(k, math.exp(x))), math.log(low), math.log(p), xtol=1e-9, rtol=1e-12)
             out.append(_transition(family, k, math.exp(float(x)), "coexistence"))
         p = out[-1].samples
-    return out, True
+    return out, ""
 
 
 def _known(lead: float | None) -> float:
@@ -293,8 +331,20 @@ def _transition(family: _Family, k: int, p: float, kind: str) -> Transition:
     slope = (np.sum((y - states[1].f) ** 2) - np.sum((y - states[0].f) ** 2)) / (2.0 * family.ridge)
     error = abs(moved[1] - moved[0]) / max(abs(float(slope)), 1e-300)
     if kind == "onset":
-        error = max(error, END * p)
+        error = max(error, END * p, p - _tie(family, family.cut(k + 1), k, p))
     return Transition(k, k + 1, p, float(error), (family.alpha(states[0]), family.alpha(states[1])), kind)
+
+
+def _tie(family: _Family, cut: float, k: int, p: float) -> float:
+    """The P, at most ``p``, at which k and k + 1 neurons beyond ``cut`` are as good."""
+    from scipy.optimize import brentq
+
+    if family.lead_at(cut, k, p) >= 0.0:
+        return p
+    low = p / STRIDE
+    while family.lead_at(cut, k, low) < 0.0:
+        low /= STRIDE
+    return math.exp(float(brentq(lambda x: family.lead_at(cut, k, math.exp(x)), math.log(low), math.log(p), xtol=1e-4)))
 
 
 def _branch(family: _Family, k: int, points: Sequence[float]) -> Branch:
@@ -305,12 +355,12 @@ def _branch(family: _Family, k: int, points: Sequence[float]) -> Branch:
 
 
 def _spinodals(family: _Family, k: int, points: Sequence[float]) -> tuple[float | None, float | None]:
-    """The ends of the interval of P, from points[0]/FAR to ABOVE points[-1], in which branch k has its wells."""
-    start = next((p for p in (*points[::-1], family.p * STRIDE, family.p * STRIDE**4) if family.state(k, p) is not None), None)
+    """The ends of the interval of P, up to ABOVE points[-1], in which branch k has its wells."""
+    start = next((p for p in (*points[::-1], family.p, family.p * STRIDE, family.p * STRIDE**4) if family.state(k, p) is not None), None)
     if start is None:
         return None, None
     ends: list[float | None] = []
-    for factor, limit in ((1.0 / STRIDE, points[0] / FAR), (STRIDE**3, points[-1] * ABOVE)):
+    for factor, limit in ((1.0 / STRIDE, 0.0 if k else math.inf), (STRIDE**3, points[-1] * ABOVE)):
         p = start
         while (factor < 1.0) == (p > limit) and family.state(k, p * factor) is not None:
             p *= factor
@@ -318,18 +368,20 @@ def _spinodals(family: _Family, k: int, points: Sequence[float]) -> tuple[float 
     return ends[0], ends[1]
 
 
-def _states(branches: list[Branch], points: int) -> list[Branch]:
+def _states(branches: list[Branch], family: _Family, points: Sequence[float], complete: bool) -> list[Branch]:
+    """Names the best branch at each P stable; not the last one where more neurons, of a branch that is missing, are better."""
     states = [list(b.state) for b in branches]
-    for i in range(points):
+    for i, p in enumerate(points):
         there = [j for j, s in enumerate(states) if s[i] != "absent"]
-        if there:
-            states[min(there, key=lambda j: branches[j].free_energy[i])][i] = "stable"
+        best = min(there, key=lambda j: branches[j].free_energy[i], default=None)
+        if best is not None and (complete or best < len(branches) - 1 or not family.better(branches[best].specialised, p)):
+            states[best][i] = "stable"
     return [replace(b, state=tuple(s)) for b, s in zip(branches, states, strict=True)]
 
 
 def _mixture(branches: list[Branch], i: int, complete: bool) -> float | None:
     there = [b for b in branches if b.state[i] != "absent"]
-    if not there or (not complete and there[-1].state[i] == "stable"):
+    if not there or not (complete or any(b.state[i] == "stable" for b in there)):
         return None
     least = min(b.free_energy[i] for b in there)
     weight = [math.exp(least - b.free_energy[i]) for b in there]

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldt.adaptation.kernel_maps import ACTIVATIONS, adjoint, layer_kernel
-from ldt.errors import ConvergenceError, ModelError
+from ldt.errors import ConvergenceError, ModelError, positive
+from ldt.numerics.workers import one_blas_thread
 from ldt.results import _Record
 
 Array = NDArray[np.float64]
@@ -43,7 +44,7 @@ LEAST_STEP = 1.0 / 512.0
 
 
 class _Infeasible(Exception):
-    """A covariance is not positive at these D."""
+    """A covariance is not positive, or a number not finite, at these D."""
 
 
 class _State(NamedTuple):
@@ -153,20 +154,20 @@ class DeepNetwork(_Record):
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        x, y = np.asarray(self.x, dtype=float), np.asarray(self.y, dtype=float)
+        x, y = _numbers("x", self.x), _numbers("y", self.y)
         if x.ndim != 2 or not x.size or not np.all(np.isfinite(x)):
             raise ModelError(f"x: must be finite numbers of shape (n, d), got shape {x.shape}")
         if y.shape != (len(x),) or not np.all(np.isfinite(y)):
             raise ModelError(f"y: must be {len(x)} finite numbers, got shape {y.shape}")
-        widths = tuple(self.widths) if isinstance(self.widths, Sequence) else (self.widths,)
-        if not widths or any(isinstance(w, (bool, str)) or not 1.0 <= float(w) < math.inf for w in widths):
+        widths = tuple(positive("widths", w) for w in np.atleast_1d(np.asarray(self.widths, dtype=object)).tolist())
+        if not widths or min(widths) < 1.0:
             raise ModelError(f"widths: must be one or more numbers of neurons, got {self.widths!r}")
-        variances = tuple(self.weight_variances) or (1.0,) * len(widths)
-        if len(variances) != len(widths) or not all(0.0 < v < math.inf for v in variances):
+        given = np.atleast_1d(np.asarray(self.weight_variances, dtype=object)).tolist()
+        variances = tuple(positive("weight_variances", v) for v in given) or (1.0,) * len(widths)
+        if len(variances) != len(widths):
             raise ModelError(f"weight_variances: must be {len(widths)} positive numbers, got {self.weight_variances!r}")
         for name in ("ridge", "readout_variance"):
-            if isinstance(getattr(self, name), (bool, str)) or not 0.0 < getattr(self, name) < math.inf:
-                raise ModelError(f"{name}: must be a positive number, got {getattr(self, name)!r}")
+            put(self, name, positive(name, getattr(self, name)))
         if self.activation not in ACTIVATIONS:
             raise ModelError(f"activation: must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
         for name, value in (("x", x), ("y", y), ("widths", widths), ("weight_variances", variances)):
@@ -281,6 +282,17 @@ def solve_network(
     >>> found.residual < 1e-10, bool(max(abs(g).max() for g in network_gradient(found)) < 1e-8)
     (True, True)
     """
+    if not isinstance(network, DeepNetwork):
+        raise ModelError(f"network: must be a DeepNetwork, got {type(network).__name__}")
+    accepted = positive("tolerance", tolerance)
+    if not 1e-14 <= accepted <= ON_THE_WAY:
+        raise ModelError(f"tolerance: must be from 1e-14 to {ON_THE_WAY:g}, got {tolerance!r}")
+    with one_blas_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what is not finite is infeasible
+        return _followed(network, accepted, progress)
+
+
+def _followed(network: DeepNetwork, tolerance: float, progress: Callable[[int, int, str], None] | None) -> DeepAdaptation:
+    """What ``solve_network`` returns."""
     n, d = network.x.shape
     shapes = [(d, d)] + [(n, n)] * (len(network.widths) - 1)
     ds: tuple[Array, ...] = tuple(np.zeros(s) for s in shapes)
@@ -314,9 +326,20 @@ def solve_network(
     )  # fmt: skip
 
 
+def _numbers(name: str, values: Any) -> Array:
+    """``values`` as real numbers."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ModelError(f"{name}: must be an array of real numbers, got {array.dtype} of shape {array.shape}")
+    return array.astype(float)
+
+
 def network_gradient(found: DeepAdaptation) -> tuple[Array, ...]:
-    """dF/dSigma, dF/dK_l at a solution, by inverses (non-singular kernels only): 0 within rounding."""
-    return found.network.gradient(found.weight_covariance, found.kernels)
+    """dF/dSigma, dF/dK_l at a solution, by inverses (non-singular kernels only, else ModelError): 0 within rounding."""
+    try:
+        return found.network.gradient(found.weight_covariance, found.kernels)
+    except np.linalg.LinAlgError:
+        raise ModelError("found: a kernel is singular, so there is no gradient by inverses; see its residual instead") from None
 
 
 def _newton(network: DeepNetwork, ds: tuple[Array, ...], scale: float, tolerance: float) -> tuple[Any, _State | None, float, int]:
@@ -335,7 +358,10 @@ def _newton(network: DeepNetwork, ds: tuple[Array, ...], scale: float, tolerance
         nonlocal used
         used += 1
         state = network._evaluate(unpack(x), scale)
-        return x - np.concatenate([m.ravel() for m in state.mapped]), state
+        left = x - np.concatenate([m.ravel() for m in state.mapped])
+        if not np.all(np.isfinite(left)):
+            raise _Infeasible
+        return left, state
 
     x = np.concatenate([a.ravel() for a in ds])
     try:

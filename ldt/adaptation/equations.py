@@ -30,8 +30,8 @@ from ldt.tails.search import log_binomial
 
 Array = NDArray[np.float64]
 
-#: Newton's steps go on until the equations hold to this, relative to the target's norm; where rounding stops them earlier, there is no
-#: answer unless they hold to ACCEPTED.
+#: Newton's steps go on until the equations hold to this, relative to the target's norm; where rounding stops them earlier (the residual no
+#: longer halves), there is no answer unless they hold to ACCEPTED.
 TOLERANCE, ACCEPTED = 1e-12, 1e-9
 MAX_STEPS = 200
 #: Masses below exp(-FLOOR) of the largest are as good as nothing.
@@ -101,6 +101,14 @@ def sector_law(grid: Grid, cut: float, k: int) -> Law:
     return Law(grid, ((n - k, ~far), (k, far)), log_binomial(n, k))
 
 
+class Unsolved(ConvergenceError):
+    """Newton's steps ended at ``t`` with that ``residual``."""
+
+    def __init__(self, t: Array, residual: float) -> None:
+        super().__init__(f"samples: the adaptation equations did not converge; their residual is {residual:.2e} of the target's norm")
+        self.t = t
+
+
 class Solution(NamedTuple):
     """t, f = grad K, the leading -log evidence (nats), the relative residual of the equations, and Newton's steps."""
 
@@ -114,7 +122,7 @@ class Solution(NamedTuple):
 def solve(law: Law, kappa: float, start: Array | None = None) -> Solution:
     """The minimiser of F on the nodes of ``law``.
 
-    ConvergenceError, with the residual, where the equations are not met (TOLERANCE).
+    Unsolved, with the residual, where the equations are not met (TOLERANCE).
     """
     grid = law.grid
     y = grid.y
@@ -127,10 +135,11 @@ def solve(law: Law, kappa: float, start: Array | None = None) -> Solution:
     residual = math.inf
     for step in range(MAX_STEPS):
         gradient = found.gradient + kappa * t - y
-        residual = float(np.linalg.norm(gradient)) / size
+        last, residual = residual, float(np.linalg.norm(gradient)) / size
         move = np.linalg.solve(found.hessian + kappa * np.eye(len(y)), -gradient)
         slope = float(gradient @ move)
-        if residual < TOLERANCE and abs(slope) < 1e-13 * (1.0 + abs(value) + abs(float(y @ t))):
+        met = residual < TOLERANCE or 0.5 * last < residual < ACCEPTED
+        if met and abs(slope) < 1e-13 * (1.0 + abs(value) + abs(float(y @ t))):
             return Solution(t, found.gradient, -value, residual, step)
         length = 1.0
         while length > 1e-12:
@@ -148,7 +157,7 @@ def solve(law: Law, kappa: float, start: Array | None = None) -> Solution:
             break
     if residual < ACCEPTED:  # as far as rounding lets Newton's steps go; the result carries the residual
         return Solution(t, found.gradient, -value, residual, MAX_STEPS)
-    raise ConvergenceError(f"samples: the adaptation equations did not converge; their residual is {residual:.2e} of the target's norm")
+    raise Unsolved(t, residual)
 
 
 def _exists(grid: Grid, t: Array) -> bool:
@@ -161,7 +170,7 @@ def _exists(grid: Grid, t: Array) -> bool:
     cosine = np.concatenate([np.array([1.0, -1.0]) if grid.flat else np.linspace(-1.0, 1.0, 801)])
     h = grid.overlaps(cosine, np.maximum(1.0 - cosine * cosine, 0.0))
     steepest = float(np.max((t @ h) ** 2))
-    return bool(model.readout_variance / model.width * steepest < 0.999999 * model.dim / model.weight_variance)
+    return bool(model.readout_variance / model.width * steepest < (1.0 - 1e-12) * model.dim / model.weight_variance)
 
 
 def tilted_mass(grid: Grid, t: Array) -> Array:
@@ -174,11 +183,20 @@ def tilted_mass(grid: Grid, t: Array) -> Array:
 def solve_on(grid: Grid, kappa: float, start: Array | None = None) -> tuple[Grid, Solution]:
     """The whole law's solution on a grid that is widened until it holds the tilted law."""
     while True:
-        found = solve(whole_law(grid), kappa, start)
-        wider = grid.grown(tilted_mass(grid, found.t))
-        if wider is None:
+        found: Solution | None = None
+        stop: Unsolved | None = None
+        try:
+            found = solve(whole_law(grid), kappa, start)
+            start = found.t
+        except Unsolved as error:  # near a cone's edge log M diverges by tails that this grid may have cut off
+            stop, start = error, error.t
+        wider = grid.grown(tilted_mass(grid, start))
+        if wider is not None:
+            grid = wider
+        elif found is not None:
             return grid, found
-        grid, start = wider, found.t
+        elif stop is not None:
+            raise stop
 
 
 def effective_action(grid: Grid, t: Array, w: Any) -> Array:

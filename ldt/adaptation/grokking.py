@@ -23,12 +23,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ldt.errors import ConvergenceError, ModelError
+from ldt.errors import ConvergenceError, ModelError, positive
 from ldt.results import _Record
 
 Array = NDArray[np.float64]
@@ -63,10 +64,8 @@ class GrokkingModel(_Record):
 
     def __post_init__(self) -> None:
         for name in ("width", "samples", "dim", "weight_variance", "readout_variance"):
-            value = getattr(self, name)
-            if isinstance(value, (bool, str)) or not 0.0 < float(value) < math.inf:
-                raise ModelError(f"{name}: must be a positive number, got {value!r}")
-        if isinstance(self.epsilon, (bool, str)) or not math.isfinite(self.epsilon):
+            positive(name, getattr(self, name))
+        if isinstance(self.epsilon, bool) or not isinstance(self.epsilon, Real) or not math.isfinite(self.epsilon):
             raise ModelError(f"epsilon: must be a finite number, got {self.epsilon!r}")
         if self.kernel not in KERNELS:
             raise ModelError(f"kernel: must be one of {', '.join(KERNELS)}, got {self.kernel!r}")

@@ -86,6 +86,8 @@ def _row(found: Any, i: int) -> tuple[Any, ...]:
 
 
 def _text(found: Any, rows: Any, branches: int) -> str:
+    from ldt.adaptation.branches import ABOVE
+
     what = "one component" if found.degree is None else f"all components up to degree {found.degree}"
     text = f"{found.model.name}\nkernel adaptation, {what}, ridge {found.ridge:g}\n"
     header = ["P", "alpha", "k stable", "alpha(k)", "alpha, k mixed", "E k, whole law", "k metastable", "residual", "status"]
@@ -99,10 +101,10 @@ def _text(found: Any, rows: Any, branches: int) -> str:
         name = "P*" if t.before == 0 else f"k = {t.before} -> {t.after}"
         lines.append((name, f"{t.samples:.6g} +- {t.error:.1g} ({t.kind}), alpha {t.alphas[0]:.4g} -> {t.alphas[1]:.4g}"))
     for b in found.branches:
-        low, high = ("none" if p is None else f"{p:.4g}" for p in b.spinodals)
-        lines.append((f"spinodals k = {b.specialised}", f"{low}, {high}"))
+        low, high = ("" if p is None else f"{p:.4g}" for p in b.spinodals)
+        lines.append((f"spinodals k = {b.specialised}", f"{low or 'none'}, {high or f'none to P = {ABOVE * found.samples[-1]:.4g}'}"))
     if not found.transitions:
-        none = "none: no second well of a neuron's action takes over in this range"
+        none = "none up to the last P: no second well of a neuron's action takes over" if found.complete else "none found"
         lines.append(("transitions", none if branches else "not sought: only the whole law was asked for"))
     lines.append((found.status if found.advice else "", found.advice))
     return text + aligned(lines)

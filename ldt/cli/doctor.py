@@ -90,8 +90,8 @@ def check(name: str, ask: Callable[[], Any], reference: float, slack: float) -> 
 
     try:
         result = ask()
-    except LdtError:
-        return name, reference, math.nan, math.nan, math.nan, False
+    except LdtError as error:
+        return f"{name}: {error}", reference, math.nan, math.nan, math.nan, False
     difference = abs(result.logp - reference)
     allowed = slack * result.error + 2e-12 + 4e-16 * abs(reference)  # the references are rounded to 12 decimals
     if result.method == "exact":

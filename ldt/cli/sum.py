@@ -10,7 +10,8 @@ import click
 
 from ldt.cli.options import checked_seed, integer, number, output_options, seed_option
 from ldt.cli.picture import picture_of, plot_option
-from ldt.cli.render import ERROR_KINDS, Output, aligned, digits, exit_code
+from ldt.cli.render import ERROR_KINDS, Output, aligned, exit_code
+from ldt.texts import digits as shown
 
 HEADER = ("x", "quantity", "side", "logp", "error", "error_kind", "method", "status", "seed", "sum")
 
@@ -24,7 +25,10 @@ HEADER = ("x", "quantity", "side", "logp", "error", "error_kind", "method", "sta
 @click.option("--side", default="upper", metavar="SIDE", show_default=True, help="upper: P(S >= x); lower: P(S <= x).")
 @click.option("--density", is_flag=True, help="The log density at x instead (of a lattice law, log P(S = x)).")
 @click.option("--method", default="auto", metavar="NAME", show_default=True,
-              help="auto, exact, saddlepoint, importance, montecarlo; heavy tails: conditional, bigjump; cubes: transition.")
+              help="auto, exact, saddlepoint, importance, montecarlo; heavy tails: conditional, bigjump; cubes: transition; "
+              "certified.")
+@click.option("--certify", is_flag=True, help="A rigorous enclosure by ball arithmetic: --method certified.")
+@click.option("--digits", type=number, metavar="N", help="Digits after the point to certify (certified).")
 @click.option("--samples", type=number, metavar="N", help="Samples to draw (importance, montecarlo, conditional).")
 @click.option("--target-error", type=number, metavar="X", help="Sample until the error of log P is X nats.")
 @seed_option
@@ -32,8 +36,8 @@ HEADER = ("x", "quantity", "side", "logp", "error", "error_kind", "method", "sta
 @plot_option("the place of x in the law")
 @output_options()
 def command(
-    law: str | None, n: Any, path: str | None, x: Any, side: str, density: bool, method: str, samples: Any, target_error: Any, seed: Any,
-    workers: Any, plot: str | None, out: Output,
+    law: str | None, n: Any, path: str | None, x: Any, side: str, density: bool, method: str, certify: bool, digits: Any, samples: Any,
+    target_error: Any, seed: Any, workers: Any, plot: str | None, out: Output,
 ) -> int:  # fmt: skip
     """How rare: -log P(S >= x) of S = X_1 + ... + X_n or of a weighted sum, in nats; heavy tails included."""
     import ldt
@@ -55,9 +59,12 @@ def command(
     seed = checked_seed(seed)
     if isinstance(x, bool) or not isinstance(x, (int, float)) or not math.isfinite(x):
         raise ModelError(f"x: must be a finite number, got {x!r}")
+    if certify and method not in ("auto", "certified"):
+        raise ModelError(f"--certify: goes with --method certified, not with {method!r}")
+    method = "certified" if certify else method
     chosen = plan_of(model, float(x), side, density).method if method == "auto" else method
     allowed = method_of(model, chosen).options
-    asked = (("samples", samples), ("target_error", target_error), ("workers", workers))
+    asked = (("digits", digits), ("samples", samples), ("target_error", target_error), ("workers", workers))
     given = {name: value for name, value in asked if value is not None}
     for name in given:
         if name not in allowed:
@@ -82,11 +89,12 @@ def _text(result: Any, side: str) -> str:
     what = f"p({result.level:.12g})" if result.quantity == "density" else f"P(S {'<=' if side == 'lower' else '>='} {result.level:.12g})"
     sure = getattr(result.detail, "certain", "")
     found = math.isfinite(result.logp)
-    answer = f"{digits(-result.logp, result.error)} nats" if found else "infinite" if result.logp == -math.inf else "no answer"
+    answer = f"{shown(-result.logp, result.error)} nats" if found else "infinite" if result.logp == -math.inf else "no answer"
     rows = [
         (f"-log {what}", answer),
         ("error", f"{result.error:.2g} nats ({ERROR_KINDS[result.error_kind]})" if math.isfinite(result.error) else "unknown"),
-        (f"log10 {what}", digits(result.log10p, result.error / math.log(10.0)) if found else ""),
+        (f"log10 {what}", shown(result.log10p, result.error / math.log(10.0)) if found else ""),
+        ("enclosure", f"log {what} = {result.detail.ball} nats" if hasattr(result.detail, "ball") else ""),
         ("exactly", sure),
         ("method", result.method + (f" ({result.detail.path})" if getattr(result.detail, "path", "") else "")),
         ("sum", result.model.name),

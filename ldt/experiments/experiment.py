@@ -42,7 +42,7 @@ class Experiment:
     model : AlignmentSum, TwoLayerNetwork or ThreeLayerNetwork
         Gives widths, d, variances, activation and target; its ``c`` and ``overlap`` do not matter to training.
     samples : int
-        P, more than the last width.
+        P.
     ridge : float
         kappa > 0.
     networks, chains : int
@@ -94,8 +94,6 @@ class Experiment:
             raise ModelError(f"networks: must be a multiple of chains (the {self.chains} that share a data set), got {self.networks}")
         if self.keep > self.sweeps:
             raise ModelError(f"keep: must be at most sweeps ({self.sweeps}), got {self.keep}")
-        if self.stack.width >= self.samples:
-            raise ModelError(f"samples: must exceed the last width {self.stack.width}, got {self.samples}")
         if self.stack.activation not in NAMES:
             raise ModelError(f"activation: networks are trained with one of {', '.join(NAMES)}, got {self.stack.activation!r}")
 

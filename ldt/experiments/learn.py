@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ldt.errors import Interrupted, ModelError
+from ldt.errors import Interrupted, LdtError, ModelError
 from ldt.experiments.activations import Array
 from ldt.experiments.diagnostics import WATCHED, Diagnosis, diagnose
 from ldt.experiments.experiment import Experiment
@@ -156,10 +156,11 @@ def summary(experiment: Experiment, chains: Chains, theory: bool = True) -> Lear
                      "ask for more warmup, in which the step shrinks, or for sampler mala or hmc")  # fmt: skip
     elif acceptance < 0.5 * ACCEPT[experiment.sampler]:
         words.append(f"only {acceptance:.2f} of the moves were accepted; ask for more warmup, in which the step adapts")
-    advice = "; ".join(filter(None, words))
     comparisons: tuple[Comparison, ...] = ()
     if theory and experiment.sum is not None and w.shape[1]:
-        comparisons = _comparisons(experiment, w, float(shares.mean()), cut, diagnosis.total_ess)
+        comparisons, missing = _comparisons(experiment, w, float(shares.mean()), cut, diagnosis.total_ess)
+        words += missing
+    advice = "; ".join(filter(None, words))
     return LearnResult(
         experiment, traces.shape[1], float(shares.mean()), share_error, float(counts.mean()), count_error,
         float(np.abs(w[far]).mean()) if far.any() else math.nan, float(rho[far].mean()) if far.any() else math.nan,
@@ -175,21 +176,27 @@ def _error(means: Array, trace: Array, diagnosis: Diagnosis) -> float:
     return float(trace.std() / math.sqrt(max(diagnosis.ess["alignment"], 1.0)))
 
 
-def _comparisons(experiment: Experiment, w: Array, share: float, cut: float, effective: float) -> tuple[Comparison, ...]:
-    """Both overlap forms, at the share that is self-consistent, at the one that was measured, and by the full equations (erf)."""
-    assert experiment.sum is not None
-    rows = w.reshape(experiment.datasets, -1)
-    found = []
+def _comparisons(
+    experiment: Experiment, w: Array, share: float, cut: float, effective: float
+) -> tuple[tuple[Comparison, ...], list[str]]:
+    """Both overlap forms, at the share that is self-consistent, at the one that was measured, and by the full equations (erf); and, in
+    words, those that could not be computed: the networks were sampled all the same."""
+    e, rows = experiment, w.reshape(experiment.datasets, -1)
+    assert e.sum is not None
+    found, missing = [], []
     for form in OVERLAPS:
-        law = replace(experiment.sum, overlap=form, c="orthonormal")
-        levels = {"self-consistent": self_consistent(law, experiment.samples, experiment.ridge, experiment.power), "measured": share}
-        for source, level in levels.items():
-            if level > 1e-3:  # at 0 the tilted law is the prior
-                found.append(compare(rows, law, experiment.power, level, source, cut, effective, experiment.seed))
-        if experiment.stack.activation == "erf":
-            whole = replace(law, c=experiment.labels)
-            found.append(compare_components(rows, whole, experiment.samples, experiment.ridge, cut, effective, experiment.seed))
-    return tuple(found)
+        law = replace(e.sum, overlap=form, c="orthonormal")
+        for source in ("self-consistent", "measured", FULL) if e.stack.activation == "erf" else ("self-consistent", "measured"):
+            try:
+                if source == FULL:
+                    found.append(compare_components(rows, replace(law, c=e.labels), e.samples, e.ridge, cut, effective, e.seed))
+                    continue
+                level = share if source == "measured" else self_consistent(law, e.samples, e.ridge, e.power)
+                if level > 1e-3:  # at 0 the tilted law is the prior
+                    found.append(compare(rows, law, e.power, level, source, cut, effective, e.seed))
+            except LdtError as error:
+                missing.append(f"no comparison with the {form} law, {source} ({error})")
+    return tuple(found), missing
 
 
 __all__ = ["LearnResult", "learn", "summary"]

@@ -11,7 +11,8 @@ With Phi the P x N matrix of last-layer outputs and G = kappa I + tau Phi' Phi (
     a | z ~ N(m, kappa tau G^(-1)),   m = tau G^(-1) Phi' y,   r = y - Phi m = kappa C^(-1) y,
     dU/dPhi = tau Phi G^(-1) - r m'/kappa,
 
-so that one energy and its gradient cost a few P x N products, and no chain waits for its readouts.  Layers of width N_l < P are assumed.
+so that one energy and its gradient cost a few P x N products, and no chain waits for its readouts.  Widths beyond P are as
+valid, but G is then larger than C.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from ldt.experiments.activations import Array
 from ldt.experiments.experiment import Experiment
 from ldt.experiments.moves import exchange, trajectory
 from ldt.numerics.random import block_generator
-from ldt.numerics.workers import mapper
+from ldt.numerics.workers import mapper, one_blas_thread
 
 FORMAT = "ldt-learn-1"
 SEGMENT = 10  # sweeps
@@ -130,7 +130,7 @@ def run(
     apply, close = mapper(workers)
     saved = time.monotonic()
     try:
-        with one_thread():
+        with one_blas_thread():  # sums in another order would be other bytes
             while chains.done < total:
                 first, last = chains.done, min(chains.done + SEGMENT, total)
                 tasks = [(experiment, i, first, last, chains.z[i], float(chains.h[i])) for i in range(experiment.networks)]
@@ -175,13 +175,6 @@ def check_extra() -> None:
         import threadpoolctl  # noqa: F401
     except ImportError as error:
         raise MethodError(f"learn: needs {error.name}; install ldt[experiments]") from None
-
-
-def one_thread() -> Any:
-    """BLAS on one thread: the matrices are small, and sums in another order would be other bytes."""
-    import threadpoolctl
-
-    return threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def save(path: Path, experiment: Experiment, chains: Chains) -> None:

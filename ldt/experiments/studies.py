@@ -55,8 +55,8 @@ class Size:
 
 
 FULL = Size(
-    (8, 12, 16, 24, 32), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96))), 40, 8, (32, 16, 112, 8),
-    (60, 4000), (40, 400, 60), 20,
+    (8, 12, 16, 24, 32, 48), (14, 17, 20, 23, 27, 32), ((24, (6, 12, 24, 48)), (12, (12, 24, 48, 96, 192))), 40, 8, (32, 16, 256, 8),
+    (60, 1600), (40, 400, 60), 20,
 )  # fmt: skip
 SMALL = Size((3, 4), (10, 40), ((6, (4, 8)),), 6, 3, (4, 4, 4, 4), (12, 20), (10, 10, 10), 1)
 
@@ -297,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the CSV files")
     parser.add_argument("--small", action="store_true", help="seconds instead of an hour")
-    parser.add_argument("--workers", type=int, default=1, help="threads of overlap, an hour on two cores")
+    parser.add_argument("--workers", type=int, default=1, help="threads of overlap, which takes an hour on two cores")
     given = parser.parse_args(arguments)
     size = SMALL if given.small else FULL
     given.output.mkdir(parents=True, exist_ok=True)

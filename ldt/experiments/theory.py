@@ -48,14 +48,14 @@ def self_consistent(law: Any, samples: int, ridge: float, power: float = 1.0) ->
     from scipy.optimize import brentq
 
     n = math.sqrt(power)
-    low, high = 1e-6 * n, n * (1.0 - 1e-9)
+    low, high = 1e-18 * n, n
 
     def excess(level: float) -> float:
         return level - n + ridge / samples * rate_at(law, level).tilt
 
     if not excess(low) < 0.0 < excess(high):
         raise ConvergenceError(f"level: no self-consistent alignment between {low:.3g} and {high:.3g} at P = {samples}, ridge = {ridge:g}")
-    return float(brentq(excess, low, high, xtol=1e-12 * n, rtol=1e-12)) / n
+    return float(brentq(excess, low, high, xtol=1e-21 * n, rtol=1e-12)) / n
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ with He_k the probabilists' Hermite polynomial (Mehler's formula for the pair (w
 
 * erf: b_k = C_k u^k with u = q/sqrt(1 + 2 q^2), C_k = (2/sqrt(pi)) (-1)^m (2m)!/m! for k = 2m + 1, and 0 for even k
   (erf' = 2 exp(-x^2)/sqrt(pi) and the generating function of its Gaussian averages; derived in docs/theory.md).
-* positively homogeneous phi (relu, linear): b_k(q) = q b_k(1).
+* positively homogeneous phi (relu, linear): b_k(q) = q b_k(1), b_k(1) in closed form.
 * any other phi: b_k by adaptive Gauss-Kronrod quadrature over z, tabulated in q by Chebyshev interpolation that is
   refined until its coefficients fall below 1e-13.
 """
@@ -185,8 +185,19 @@ def hermite_table(phi: Activation, ks: tuple[int, ...]) -> HermiteTable:
     return HermiteTable(phi, ks)
 
 
-@lru_cache(maxsize=32)
 def homogeneous_averages(name: str, ks: tuple[int, ...]) -> tuple[float, ...]:
-    """b_k(1) of relu or linear; values below the quadrature's own error are exact zeros by orthogonality."""
-    values = hermite_averages(NAMED[name], ks, np.array([1.0]))[:, 0]
-    return tuple(0.0 if abs(v) < 1e-13 * math.sqrt(math.factorial(k)) else float(v) for v, k in zip(values, ks, strict=True))
+    """b_k(1) of relu or linear: E[z He_k] = 1 at k = 1 alone; E[max(z, 0) He_k] = He_(k-2)(0)/sqrt(2 pi) for
+    k >= 2 (two integrations by parts: max(z, 0)'' is a delta function), He_(2m)(0) = (-1)^m (2m - 1)!!.
+
+    >>> [round(b * math.sqrt(2.0 * math.pi), 12) for b in homogeneous_averages("relu", (0, 2, 3, 4, 6))]
+    [1.0, 1.0, 0.0, -1.0, 3.0]
+    """
+    if name == "linear":
+        return tuple(float(k == 1) for k in ks)
+    half = {0: 1.0 / math.sqrt(2.0 * math.pi), 1: 0.5}
+    return tuple(half[k] if k in half else (k % 2 == 0) * (-1.0) ** (k // 2 - 1) * _odd_factorial(k - 3) * half[0] for k in ks)
+
+
+def _odd_factorial(n: int) -> int:
+    """n!! of an odd n (1 at -1)."""
+    return math.prod(range(n, 0, -2))

@@ -39,6 +39,8 @@ class Law:
     lattice: Range | None = None
     #: Whether X takes single values with positive probability.
     discrete: bool = False
+    #: (value, log probability) of the one single value that a law with a density otherwise takes with positive probability, or None.
+    atom: Range | None = None
     continuation: str = "strip"
     drift: float = 0.0
     gaussian: float = 0.0
@@ -147,6 +149,7 @@ class Affine(Law):
         if base.lattice is not None:
             self.lattice = (abs(self.weight) * base.lattice[0], self.shift + self.weight * base.lattice[1])
         self.discrete, self.continuation = base.discrete, base.continuation
+        self.atom = None if base.atom is None else (self.shift + self.weight * base.atom[0], base.atom[1])
         self.drift = self.shift + self.weight * base.drift
         self.gaussian = self.weight**2 * base.gaussian
 

@@ -53,7 +53,8 @@ def log_moment(theta: float, lw: Array, gg: Array, deficit: float) -> tuple[floa
             a = theta * gg[j]
             w = quick_exp(lw[j])
             e[j] = quick_exp(lw[j] + a) - w if a > 1.0 else w * quick_expm1(max(a, -700.0))
-        log_m = math.log1p(np.sum(e) - deficit)
+        excess = np.sum(e) - deficit
+        log_m = math.log1p(excess) if excess > -0.5 else log_m  # below, 1 + excess has lost digits
     return log_m, m1, c2, c3, c4
 
 

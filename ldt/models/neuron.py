@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError, MethodError, NoTiltError
 from ldt.models.loops import log_moment
-from ldt.models.panels import Panels, apart, gauss, raise_scales
+from ldt.models.panels import Panels, apart, faded_beyond, gauss, raise_kept, raise_scales
 from ldt.numerics.compression import gauss_rules
 
 Array = NDArray[np.float64]
@@ -38,8 +38,13 @@ Array = NDArray[np.float64]
 #: Nodes whose prior mass and tilted mass are both below exp(-DROP) of the peak are left out.
 DROP = 60.0
 EPS = float(np.finfo(float).eps)
-ORDER = 16
+#: Nodes a panel, and of a two-dimensional law's inner panels in a second evaluation (the outer ones have fewer there).
+ORDER, OTHER = 16, 18
 MAX_RADIAL_PANELS = 64
+#: Nodes in panels that are still to be halved, at most.
+MAX_NODES = 10_000_000
+#: log2 of a mass that is rounding.
+HALVINGS = 45
 #: (points of a rule, parts) that a panel of a two-dimensional law is brought down to, tried in turn.
 COMPRESSED = ((12, 1), (20, 1), (8, 16), (14, 16))
 #: How far out, in standard deviations of the coordinate, a tilt may put mass.
@@ -65,13 +70,19 @@ class Contour(NamedTuple):
     start: Array
 
 
-def gamma_quadrature(a: float, n: int) -> tuple[Array, Array]:
-    """Gauss nodes and probability weights of the law Gamma(a, 1) (Golub-Welsch; stable for any a > 0)."""
-    from scipy.linalg import eigh_tridiagonal
+def gamma_quadrature(a: float) -> tuple[Array, Array]:
+    """Nodes and probability weights of the law Gamma(a, 1): the trapezoidal rule in v = log(z/a), where z's density is
+    exp(-a (e^v - 1 - v)), cut where that is e^-80.
 
-    k = np.arange(n, dtype=float)
-    nodes, vectors = eigh_tridiagonal(2.0 * k + a, np.sqrt(k[1:] * (k[1:] + a - 1.0)))
-    return nodes, vectors[0] ** 2
+    With the step h the error is at most about exp(-2 pi y/h) cos(y)^-a for any y < pi/2, as |Im v| < y is a strip on which the means of
+    sqrt(1 + 2 z t), t > 0, are analytic and the density grows so (Trefethen & Weideman 2014, SIAM Review 56, 385, Theorem 5.1); with the
+    best y this h makes it 1e-16 for every a.
+    """
+    c = 80.0 / a
+    low, high, h = c + math.sqrt(2.0 * c), min(math.sqrt(2.0 * c), math.log(2.0 + 2.0 * c)), 1.0 / math.sqrt(18.0 + 2.25 * a)
+    v = np.arange(-math.ceil(low / h), math.ceil(high / h) + 1) * h
+    omega = np.exp(-a * (np.expm1(v) - v))
+    return a * np.exp(v), omega / math.fsum(omega)
 
 
 def _log_mean_root(a: float, t_max: float) -> np.polynomial.Chebyshev:
@@ -81,13 +92,12 @@ def _log_mean_root(a: float, t_max: float) -> np.polynomial.Chebyshev:
     """
     from scipy.fft import dct
 
-    z, omega = gamma_quadrature(a, 600 if a < 20.0 else 80)
-    z, omega = z[omega > 1e-30], omega[omega > 1e-30]
+    z, omega = gamma_quadrature(a)
     n = 61
     y = np.cos(np.pi * (np.arange(n) + 0.5) / n)
     # 1 + E[sqrt(1 + x) - 1] with the root's difference rationalised: exact as t -> 0.
     x = z * t_max * (1.0 + y[:, None])
-    coefficients = dct(np.log1p((x / (1.0 + np.sqrt(1.0 + x))) @ (omega / math.fsum(omega)))) / n
+    coefficients = dct(np.log1p((x / (1.0 + np.sqrt(1.0 + x))) @ omega)) / n
     coefficients[0] *= 0.5
     return np.polynomial.Chebyshev(coefficients)
 
@@ -106,7 +116,7 @@ class NeuronLaw:
         if self.kind == "v":
             self.scale /= math.sqrt(1.0 + 2.0 * sw2 * (d - 1) / d)
             self._log_mean = _log_mean_root(self.a, 1.0 / self.b)
-        self._grid: tuple[Array, Array, Array] | None = None
+        self._grids: dict[float, tuple[Array, Array, Array]] = {}
         degrees = {k % 2 for k, _ in model.target if not (model.activation == "erf" and k % 2 == 0)}
         self.even = len(degrees) == 1
 
@@ -178,17 +188,19 @@ class NeuronLaw:
             lo[lo < 2e-3 * mode + 1e-8] = 0.0
         return lo, hi
 
-    def inner(self, x: Array, theta: float) -> tuple[Array, Array]:
-        """Log mass and g^2 on the inner nodes r = |w_perp| of each outer x (kind ``wr``); shape (len(x), inner)."""
-        parts = [self._inner_block(x[i : i + 256], theta) for i in range(0, len(x), 256)]
+    def inner(self, x: Array, theta: float, order: int = ORDER) -> tuple[Array, Array]:
+        """Log mass and g^2 on the inner nodes r = |w_perp| of each outer x (kind ``wr``), ``order`` a panel; shape (len(x), inner)."""
+        parts = [self._inner_block(x[i : i + 256], theta, order) for i in range(0, len(x), 256)]
         widest = max(p[0].shape[1] for p in parts)
         # Blocks whose window is narrower are filled up with nodes of no mass.
         pads = [((0, 0), (0, widest - p[0].shape[1])) for p in parts]
         lw = np.concatenate([np.pad(p[0], pad, constant_values=-np.inf) for p, pad in zip(parts, pads, strict=True)])
         return lw, np.concatenate([np.pad(p[1], pad) for p, pad in zip(parts, pads, strict=True)])
 
-    def _inner_block(self, x: Array, theta: float) -> tuple[Array, Array]:
-        nodes, weights = gauss(ORDER)
+    def _inner_block(self, x: Array, theta: float, order: int) -> tuple[Array, Array]:
+        """Equal panels in r, halving towards 0: g may depend on the direction even there (relu), on the scale r ~ x, and far out on a
+        contour it is the smallest |w| that count, down to where their mass, |w|^d, is rounding."""
+        nodes, weights = gauss(order)
         lo, hi = self.radial_window(x, theta, 11.0)
         panels = max(6, math.ceil(float(np.max(hi - lo)) * 2.0 * math.sqrt(self.b) / 2.5))
         if panels > MAX_RADIAL_PANELS:
@@ -196,8 +208,11 @@ class NeuronLaw:
                 f"dim: the full overlap of {self.model.activation_name} is two-dimensional, too fine to integrate at d = {self.model.dim};"
                 " use overlap='concentrated', or method='montecarlo'"
             )
-        t = (np.arange(panels)[:, None] + 0.5 * (nodes + 1.0)).ravel() / panels
-        wt = np.tile(0.5 * weights, panels) / panels
+        edges = np.arange(panels + 1) / panels
+        if np.any(lo == 0.0):
+            edges = np.concatenate([[0.0], edges[1] * 0.5 ** np.arange(math.ceil(HALVINGS / self.model.dim), 0, -1), edges[1:]])
+        t = (edges[:-1, None] + 0.5 * np.diff(edges)[:, None] * (nodes + 1.0)).ravel()
+        wt = (0.5 * np.diff(edges)[:, None] * weights).ravel()
         r = lo[:, None] + (hi - lo)[:, None] * t
         lw = np.log((hi - lo)[:, None] * wt) + self._log_radial(r)
         return lw, self._gg(x[:, None], r)
@@ -229,15 +244,15 @@ class NeuronLaw:
     def _gg(self, x: Array, r: Array) -> Array:
         return np.asarray(self.model.unit_overlap(x + 0.0 * r, r * r + 0.0 * x) ** 2)
 
-    def atoms(self, x: Array, theta: float = 0.0) -> tuple[Array, Array]:
-        """Log prior mass (per dx, both signs of x folded onto x > 0) and g^2 at outer x > 0; shape (len(x), inner)."""
+    def atoms(self, x: Array, theta: float = 0.0, order: int = ORDER) -> tuple[Array, Array]:
+        """Log prior mass (per dx, x < 0 folded onto x > 0) and g^2 at outer x > 0, ``order`` nodes an inner panel; (len(x), inner)."""
         sides = [x] if self.even else [x, -x]
         fold = math.log(2.0) if self.even else 0.0
         lws, ggs = [], []
         for side in sides:
             outer = self.log_prior(side)[:, None] + fold
             if self.kind == "wr":
-                inner, gg = self.inner(side, theta)
+                inner, gg = self.inner(side, theta, order)
                 lws.append(outer + inner)
             else:
                 gg = self.g(side)[:, None] ** 2
@@ -269,7 +284,7 @@ class NeuronLaw:
                 else:
                     values = self.model.unit_overlap(side * cosine, 1.0 - cosine**2) ** 2
                     best = max(best, float(values.max()))
-            return float(self.b / best)
+            return float(self.b / best) if best else math.inf  # He_k's that cancel far out leave a bounded g
         # |g| ~ w^p far out: p > 1 has no exponential moments, p < 1 has all of them, p = 1 ends the range.
         far = np.array([0.45, 0.9]) * Q_MAX
         size = np.max([np.abs(self.model.unit_overlap(s * far, self.model.weight_variance)) for s in (1.0, -1.0)], axis=0)
@@ -279,19 +294,28 @@ class NeuronLaw:
         return math.inf if power < 0.9 else self.b / float(size[1] / far[1]) ** 2
 
     def log_moment_below(self, theta: float) -> float:
-        """A lower bound on log M at theta < 0, to a factor of order one: max over x of P(|coordinate| < x) exp(theta sup g^2)."""
+        """A lower bound on log M at theta < 0, to a factor of order one: max over x of P(|coordinate| < x) exp(theta sup g^2), and for a
+        two-dimensional overlap, which may vanish as |w| does and nowhere else, over rho of P(|w| < rho) exp(theta sup g^2)."""
         _, log_mass, gg = self._small_ball
-        return float(np.max(log_mass + theta * gg))
+        found = float(np.max(log_mass + theta * gg))
+        return found if self.kind != "wr" else max(found, float(np.max(self._whole_ball[0] + theta * self._whole_ball[1])))
+
+    @cached_property
+    def _whole_ball(self) -> tuple[Array, Array]:
+        """(log P(|w| < rho), sup g^2 there): |w|^2 ~ Gamma(h, rate b), h = d/2, and P(h, x) >= x^h e^(-x)/Gamma(h + 1) (DLMF 8.7.1)."""
+        rho = np.geomspace(1e-12, 14.0, 300) * self.scale * math.sqrt(self.model.dim)
+        h, x, cosine = 0.5 * self.model.dim, self.b * rho**2, np.linspace(-1.0, 1.0, 101)
+        gg = self._gg(rho[:, None] * cosine, rho[:, None] * np.sqrt(1.0 - cosine**2))
+        return h * np.log(x) - x - math.lgamma(h + 1.0), np.maximum.accumulate(np.max(gg, axis=1))
 
     @cached_property
     def _small_ball(self) -> tuple[Array, Array, Array]:
-        from scipy.special import erf
-
-        x = np.geomspace(1e-12, 14.0, 300) * self.scale
-        if self.kind != "wr":  # further in, for the density of a few neurons at levels all but 0
-            x = np.concatenate([np.geomspace(1e-50, 1e-12, 300, endpoint=False) * self.scale, x])
+        unit, log_mass = _normal_ball()
+        if self.kind == "wr":  # further in, for the density of a few neurons at levels all but 0, is too dear
+            unit, log_mass = unit[-300:], log_mass[-300:]
+        x = unit * self.scale
         gg = np.max(self.atoms(x)[1], axis=1)
-        return x, np.log(erf(x / (math.sqrt(2.0) * self.scale))), np.maximum.accumulate(gg)
+        return x, log_mass, np.maximum.accumulate(gg)
 
     # -- nodes -----------------------------------------------------------------------------------------------------------
 
@@ -305,72 +329,65 @@ class NeuronLaw:
 
     def _survey(self, theta: float) -> tuple[Array, Array, Array]:
         """(x, log mass, g^2) from one standard deviation out to ``limit``, few and far between."""
-        x = np.geomspace(self.scale, self.limit, 2000 if self.kind != "wr" else 500)
+        x = self.scale * _survey_places(self.limit / self.scale, 2000 if self.kind != "wr" else 500)
         return (x, *self.atoms(x, theta))
 
     @cached_property
     def _plain_survey(self) -> tuple[Array, Array, Array]:
         return self._survey(0.0)
 
-    def _reach(self, theta: float) -> float:
+    def reach(self, theta: float) -> float:
         """Where the tilted density has fallen by exp(-DROP) from its last maximum, however low that one is: of the density of x or, for
         an overlap that is linear far out, of log x (near the end of its tilts a wide plateau there is a well as much as a peak is).
 
         NoTiltError if it has not within MAX_REACH standard deviations.
         """
         x, lw, gg = self._survey(theta) if self.kind == "wr" else self._plain_survey
-        with np.errstate(over="ignore"):
-            density = np.max(lw + theta * gg, axis=1) if lw.shape[1] > 1 else (lw + theta * gg)[:, 0]
-        if self.theta_max < math.inf:
-            density = density + np.log(x / x[0])
-        rising = np.flatnonzero(density[1:] >= density[:-1])
-        last = int(rising[-1]) + 1 if len(rising) else 0
-        top = float(density[last]) if last else max(float(density[0]), 0.0)
-        beyond = np.flatnonzero(density[last:] < top - DROP)
-        if not len(beyond):
+        end = faded_beyond(x, lw, gg, theta, 1.0 if self.theta_max < math.inf else 0.0, DROP)
+        if end < 0:
             raise NoTiltError(
                 f"level: the tilt that it needs reaches beyond |w| = {x[-1]:.3g}: too high a level, or a neuron with an unbounded overlap"
                 " carries it; method='montecarlo' applies"
             )
-        return max(14.0 * self.scale, float(x[last + beyond[0]]))
+        return max(14.0 * self.scale, float(x[end]))
 
-    def rough(self, theta: float, least: float = 0.0) -> Nodes:
-        """Trapezoid nodes good to a few digits for 0 <= tilt <= theta, and out to ``least``: where the wells are, before the real
-        quadrature."""
-        step = 0.5 * self.scale
-        x_end = max(self._reach(theta), least)
+    def rough(self, theta: float, least: float = 0.0, step: float = 0.5) -> Nodes:
+        """Trapezoid nodes for 0 <= tilt <= theta, and out to ``least``, every ``step`` standard deviations: where the wells are, before
+        the real quadrature."""
+        step *= self.scale
+        x_end = max(self.reach(theta), least)
         n = int(x_end / step)
         if n > 60_000:
             x = np.asarray(step * np.concatenate([np.arange(40) + 0.5, np.geomspace(40.5, n, 40_000)]), dtype=np.float64)
             lw, gg = self.atoms(x, theta)
             lw = lw + np.log(np.gradient(x))[:, None]
         elif self.kind == "wr":
-            x, lw, gg = self._even_grid(n, theta)
+            x, lw, gg = self._even_grid(n, step, theta)
         else:
-            x, lw, gg = (array[:n] for array in self._plain_grid(n))
+            x, lw, gg = (array[:n] for array in self._plain_grid(n, step))
         m = lw.shape[1]
         return Nodes(x if m == 1 else np.repeat(x, m), lw.ravel(), gg.ravel(), np.array([0.0, x_end]))
 
-    def _even_grid(self, n: int, theta: float = 0.0) -> tuple[Array, Array, Array]:
-        """(x, log mass, g^2) at n places half a standard deviation apart."""
-        step = 0.5 * self.scale
+    def _even_grid(self, n: int, step: float, theta: float = 0.0) -> tuple[Array, Array, Array]:
+        """(x, log mass, g^2) at n places ``step`` apart."""
         x = np.asarray((np.arange(n) + 0.5) * step, dtype=np.float64)
         lw, gg = self.atoms(x, theta)
         return x, lw + math.log(step), gg
 
-    def _plain_grid(self, n: int) -> tuple[Array, Array, Array]:
+    def _plain_grid(self, n: int, step: float) -> tuple[Array, Array, Array]:
         """The even grid of a one-dimensional law, at least n places (60,000 at most), kept as far as it has been asked for."""
-        grid = self._grid
+        grid = self._grids.get(step)
         if grid is None or len(grid[0]) < n:
-            self._grid = grid = self._even_grid(min(max(2 * n, 256), 60_000))
+            grid = self._grids[step] = self._even_grid(min(max(2 * n, 256), 60_000), step)
         return grid
 
     @cached_property
     def first_tilt(self) -> float:
         """A tilt at which it begins to matter: on the typical neurons (4/g^2), or where theta g^2 comes near the prior's b w^2."""
-        x = np.geomspace(self.scale, self.limit, 200)
-        ratio = np.max(self.atoms(x)[1], axis=1) / (x * x)
-        return float(min(4.0 / max(float(np.max(self.rough(0.0).gg)), 1e-300), 0.3 * self.b / max(float(np.max(ratio)), 1e-300)))
+        x, _, gg = self._plain_survey
+        largest = np.max(gg, axis=1)
+        typical = float(np.max(largest, where=x <= 14.0 * self.scale, initial=1e-300))
+        return float(min(4.0 / typical, 0.3 * self.b / max(float(np.max(largest / (x * x))), 1e-300)))
 
     def nodes(self, tilts: Array, contours: list[Contour], cuts: tuple[float, ...], x_end: float, order: int = ORDER) -> Nodes:
         """Nodes on which M is accurate for real ``tilts`` and on the ``contours``; the ``cuts`` become panel edges.
@@ -403,7 +420,7 @@ class NeuronLaw:
             done.append(panels.take(~bad))
             if not bad.any():
                 break
-            if bad.sum() > 20_000:
+            if bad.sum() * max(panels.lw[0].size, 500) > MAX_NODES:
                 raise ConvergenceError("overlap: the quadrature over one neuron needs too many nodes; is the activation smooth?")
             panels = halves.take(np.repeat(bad, 2))
         else:
@@ -434,10 +451,12 @@ class NeuronLaw:
     def _first_edges(self, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int) -> Array:
         """Panels of about two standard deviations, wider far out, where only a plateau or a lone well can be (40 standard deviations
         are still sampled finely enough not to miss a well), and halving towards 0 until |theta| g^2 <= 1 there (far out on
-        a contour only the smallest overlaps count), with the cuts among the edges."""
+        a contour only the smallest overlaps count), with the cuts among the edges.  Of an overlap that is linear far out the event takes a
+        part of the plateau as narrow as the prior: panels grow to two of their first widths there."""
         width = (2.0 if order == ORDER else 1.7) * self.scale
         widest = (20.0 if self.theta_max == math.inf else 2.0) * width
-        edges = np.array([*_growing(width, x_end, widest), x_end])
+        # No panel that cannot be halved.
+        edges = np.array([*(x for x in _growing(width, x_end, widest) if x < (1.0 - 1e-9) * x_end), x_end])
         ball, _, gg = self._small_ball
         x = float(ball[max(int(np.searchsorted(gg * np.max(np.abs(points)), 1.0)) - 1, 0)])
         if x < 0.5 * width:
@@ -465,7 +484,7 @@ class NeuronLaw:
     def _panels(self, lo: Array, hi: Array, theta: float, order: int) -> Panels:
         nodes, weights = gauss(order)
         x = lo[:, None] + 0.5 * (hi - lo)[:, None] * (nodes + 1.0)
-        lw, gg = self.atoms(x.ravel(), theta)
+        lw, gg = self.atoms(x.ravel(), theta, ORDER if order == ORDER else OTHER)
         lw = lw.reshape(len(lo), order, -1) + np.log(0.5 * (hi - lo)[:, None] * weights)[:, :, None]
         return Panels(lo, hi, x, lw, gg.reshape(lw.shape))
 
@@ -474,12 +493,7 @@ class NeuronLaw:
         keep: NDArray[np.bool_] = np.max(panels.lw, axis=(1, 2)) > -DROP - 10.0
         if self.kind != "wr":  # the halved panels near 0 are there because a contour ends on them
             keep |= panels.hi <= self.scale
-        parts = _parts(panels.x.mean(axis=1), cuts)
-        for theta in tilts:
-            mass = np.max(panels.lw + theta * panels.gg, axis=(1, 2))
-            for part in parts:
-                if part.any():
-                    keep |= part & (mass > mass[part].max() - DROP)
+        raise_kept(*panels.flat(), panels.place(cuts), len(cuts) + 1, tilts, DROP, keep)
         return keep
 
     # -- moments and prior draws -----------------------------------------------------------------------------------------
@@ -511,6 +525,20 @@ def neuron_law(model: Any) -> NeuronLaw:
     if not isinstance(model.activation, str):
         return NeuronLaw(model)
     return _shared(replace(model, width=1, readout_variance=1.0, c=1.0, label=""))
+
+
+@lru_cache(maxsize=1)
+def _normal_ball() -> tuple[Array, Array]:
+    """(x, log of the mass of a standard normal law within x)."""
+    from scipy.special import erf
+
+    x = np.concatenate([np.geomspace(1e-50, 1e-12, 300, endpoint=False), np.geomspace(1e-12, 14.0, 300)])
+    return x, np.log(erf(x / math.sqrt(2.0)))
+
+
+@lru_cache(maxsize=8)
+def _survey_places(limit: float, n: int) -> Array:
+    return np.geomspace(1.0, limit, n)
 
 
 def real_contour(theta: float) -> Contour:

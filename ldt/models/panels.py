@@ -118,3 +118,39 @@ def apart(
             gap = math.hypot(one_r[t] - two_r[t], one_i[t] - two_i[t])
             out[p] = out[p] or (needed[t, b] and not gap <= tolerance * max(math.hypot(one_r[t], one_i[t]), SMALL))
     return out
+
+
+@compiled
+def raise_kept(lw: Array, gg: Array, place: Index, bins: int, tilts: Array, drop: float, keep: NDArray[np.bool_]) -> None:
+    """Also keep the panels with a node of tilted mass within ``drop`` of the largest of the bin, at one of the tilts."""
+    most, best = np.empty(lw.shape[0]), np.empty(bins)
+    for theta in tilts:
+        for b in range(bins):
+            best[b] = -np.inf
+        for p in range(lw.shape[0]):
+            most[p] = -np.inf
+            for j in range(lw.shape[1]):
+                most[p] = max(most[p], lw[p, j] + theta * gg[p, j])
+            best[place[p]] = max(best[place[p]], most[p])
+        for p in range(lw.shape[0]):
+            keep[p] = keep[p] or most[p] > best[place[p]] - drop
+
+
+@compiled
+def faded_beyond(x: Array, lw: Array, gg: Array, theta: float, steep: float, drop: float) -> int:
+    """The first place beyond the last maximum of the tilted density (times x^steep) where it has fallen by ``drop`` nats, however low
+    the maximum is; at the first place it counts for at least 1.  -1 where it has not."""
+    density = np.empty(x.size)
+    for i in range(x.size):
+        density[i] = lw[i, 0] + theta * gg[i, 0]
+        for j in range(1, lw.shape[1]):
+            density[i] = max(density[i], lw[i, j] + theta * gg[i, j])
+        density[i] += steep * math.log(x[i] / x[0]) if steep > 0.0 else 0.0
+    last = x.size - 1
+    while last > 0 and not density[last] >= density[last - 1]:
+        last -= 1
+    top = density[last] if last > 0 else max(density[0], 0.0)
+    for i in range(last, x.size):
+        if density[i] < top - drop:
+            return i
+    return -1

@@ -86,7 +86,7 @@ class Sum:
     @property
     def atom(self) -> tuple[float, float] | None:
         """(value, log probability) of the one value with positive probability of a sum of laws with one atom each; or None."""
-        atoms = [(getattr(law, "atom", None), n) for law, n in self.parts]
+        atoms = [(law.atom, n) for law, n in self.parts]
         if not atoms or any(a is None for a, _ in atoms):
             return None
         return (
@@ -222,8 +222,7 @@ class CompoundLaw(Law):
         least = number.support[0]
         corners = [0.0 if k == 0.0 or e == 0.0 else k * e for k in (least, most) for e in (a, b)]
         self.support = (min(corners), max(corners))
-        log_none = float(number.logpdf(0.0)) if least == 0.0 else -INF
-        self.atom = None if claim.discrete or log_none == -INF else (0.0, log_none)
+        self.atom = self._atom()
         self.discrete = claim.discrete
         if claim.lattice is not None:
             span = common_span([claim.lattice[0], *([abs(claim.lattice[1])] if claim.lattice[1] else [])])
@@ -235,6 +234,18 @@ class CompoundLaw(Law):
         if claim.continuation == "cut" and bounded and (entire or single) and claim.support[0] >= 0.0:
             self.continuation = "cut"
         self.tilt_range = (self._end(-1.0), self._end(1.0))
+
+    def _atom(self) -> Range | None:
+        """S = 0 where N = 0 or, if claims are 0 with probability p, all N are: probability E p^N = exp(K_N(log p)), p^0 = 1."""
+        if self.claim.discrete:
+            return None
+        if self.claim.atom is None:
+            log_none = float(self.number.logpdf(0.0)) if self.number.support[0] == 0.0 else -INF
+            return None if log_none == -INF else (0.0, log_none)
+        value, log_p = self.claim.atom
+        if value != 0.0:
+            raise ModelError(f"claim: {self.claim.name} is {value:g} with positive probability; a compound claim may be so at 0 only")
+        return 0.0, float(self.number.cgf(np.array([log_p]))[0])
 
     def _end(self, sign: float) -> float:
         """Where K_X(s) reaches the end of the number's tilt range, or the claim's own end."""

@@ -10,6 +10,7 @@ the running estimate of log P and its error (nats; NaN and inf while there is no
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -34,6 +35,19 @@ def mapper(workers: Any) -> tuple[Callable[..., Any], Callable[[], None]]:
         return map, lambda: None
     pool = ThreadPoolExecutor(int(workers))
     return pool.map, lambda: pool.shutdown(cancel_futures=True)
+
+
+def one_blas_thread() -> contextlib.AbstractContextManager[Any]:
+    """BLAS on one thread, where threadpoolctl (the extra ldt[experiments]) is there to ask for it; nothing otherwise.
+
+    For many products of small matrices: threads that wait for each other take several times the time, most of all on a busy machine.
+    """
+    try:
+        import threadpoolctl
+    except ImportError:
+        return contextlib.nullcontext()
+    limits: contextlib.AbstractContextManager[Any] = threadpoolctl.threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def sample_count(samples: Any) -> int:

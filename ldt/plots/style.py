@@ -72,7 +72,7 @@ def legend_outside(ax: Any, below: bool = True, ncols: int = 1, size: float = 8)
 
     lines = ax.get_title().count("\n") + 1
     points = -38.0 if below else 8.0 + 13.0 * lines
-    away = ax.transAxes + ScaledTranslation(0.0, points / 72.0, ax.get_figure(root=True).dpi_scale_trans)
+    away = ax.transAxes + ScaledTranslation(0.0, points / 72.0, ax.figure.dpi_scale_trans)
     place = {"loc": "upper left", "bbox_to_anchor": (-0.08, 0.0)} if below else {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
     ax.legend(frameon=False, fontsize=size, ncols=ncols, borderaxespad=0.0, bbox_transform=away, **place)
 

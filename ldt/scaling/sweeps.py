@@ -182,9 +182,11 @@ def _method(model: Any, level: float, quantity: str, asked: dict[str, Any], at: 
     except ModelError as error:
         raise ModelError(f"{at}: {error}") from None
     allowed = [o for o in how.options if o not in OWN]
-    for option in options:
+    for option, value in options.items():
         if option not in allowed:
             raise ModelError(f"{at}: {option}: not an option of method {name!r} in a sweep (its options: {', '.join(allowed) or 'none'})")
+        if not isinstance(value, (bool, int, float, str)):
+            raise ModelError(f"{at}: {option}: must be a number or a text, got {shown(value)}")
     if quantity == "density" and not how.density:
         raise ModelError(f"{at}: {name!r} gives tails, not densities")
     return str(name), options

@@ -12,9 +12,8 @@ and 0.2 of its tilt: closer to its law given the event, with ratios of its own.
 n neurons of one bin are n look-ups (ldt.numerics.alias) or, where n is many times the number K of atoms, one multinomial draw of how many
 of them are at each atom (K binomial draws, whatever n): the same law.
 
-What the atoms miss of the neuron's law is measured by a rule that shares no nodes with them (``misfit``; of a two-dimensional law the
-inner rule, over |w_perp|, is the same), and is part of the error.  That M agrees at real tilts is enough where T is a sum of many; of FEW
-neurons the nodes serve the contour too (small g count: their M tells there), and the event's mean over one of them is compared as well.
+What the atoms miss of the neuron's law is measured by a rule that shares no nodes with them (``misfit``), and is part of the error.  That
+M agrees at real tilts is enough where T is a sum of many; of FEW neurons the event's mean over one of them is compared as well.
 """
 
 from __future__ import annotations
@@ -28,9 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ldt.models.loops import log_moment
+from ldt.models.neuron import OTHER
 from ldt.numerics.alias import add_sums, alias, pick
 from ldt.numerics.special import log_ndtr_array
-from ldt.tails.sectors import Sector, SectorLaw
+from ldt.tails.bins import Sector
+from ldt.tails.sectors import SectorLaw
 
 Array = NDArray[np.float64]
 
@@ -169,7 +170,7 @@ def misfit(law: SectorLaw, sectors: tuple[Sector, ...], level: float, density: b
         keep |= (place == b) & (mass > mass.max() - DROP)
     nodes, weights = np.polynomial.legendre.leggauss(POINTS)
     half = 0.5 * np.diff(edges)[keep]
-    lw, gg = neuron.atoms((middle[keep, None] + half[:, None] * nodes).ravel(), max(thetas))
+    lw, gg = neuron.atoms((middle[keep, None] + half[:, None] * nodes).ravel(), max(thetas), OTHER)
     lw = lw + np.log(half[:, None] * weights).ravel()[:, None]
     place = np.repeat(place[keep], POINTS)
     outside = float(np.sum(np.exp(lw[place > 0])))

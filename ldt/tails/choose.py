@@ -30,12 +30,13 @@ def choose(model: Any, level: float, side: str = "upper", density: bool = False)
     except NoTiltError as error:
         tilt, tilt_ends, why = False, False, str(error)
     two_dimensional = model.neuron.kind == "wr"
+    named = model.activation in ("erf", "linear", "relu")
     seconds = {
         "exact": (3.0 if two_dimensional else 0.03) if tilt else None,
         "saddlepoint": (2.0 if two_dimensional else 0.02) if tilt else None,
         "importance": 0.02 + 1e4 * importance_seconds(model) if tilt else None,
         "montecarlo": 1e5 * width * PLAIN_NEURON if 1e5 * width <= 4e9 else None,
-        "mpmath": 60.0 if tilt and model.activation in ("erf", "linear") else None,
+        "mpmath": 60.0 if tilt and (named or (model.activation == "tanh" and model.overlap == "concentrated")) else None,
         "certified": 2.0 if tilt and model.activation in ("erf", "linear") and installed("flint") else None,
     }
     notes = {
@@ -43,7 +44,7 @@ def choose(model: Any, level: float, side: str = "upper", density: bool = False)
         "saddlepoint": "Lugannani-Rice by sectors; its error is a few per cent of P" if tilt else why,
         "importance": "to 1 % of P; the independent check" if tilt else why,
         "montecarlo": "100000 plain samples: of use where P is above 1e-4 or so",
-        "mpmath": "to any number of digits, slowly" if seconds["mpmath"] else why or "erf and linear only",
+        "mpmath": "to any number of digits, slowly" if seconds["mpmath"] else why or "not for callables, nor tanh with the full overlap",
         "certified": why or ("erf and linear only" if model.activation not in ("erf", "linear") else PROVED),
     }
     if level == 0.0:

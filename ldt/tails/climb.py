@@ -2,14 +2,16 @@ r"""One population climbs to the level: adaptive multilevel splitting, as a sequ
 
 With U_L(q) = log P(A >= L | q) the laws prior x exp(U_L) lead from the prior (L = -inf) or, for readout networks, from their half
 (L = 0) to the law given the event; the next level is where the effective sample size of the weights exp(U_L' - U_L) has fallen to
-``keep`` of the particles.  For a plain score the weights are 0 or 1, so ``keep`` of the particles survive: subset simulation (Au,
-Beck 2001; Cerou, Guyader 2007).  For Gaussian readouts the weights are smooth and the levels fewer.
+KEEP of the particles.  For a plain score the weights are 0 or 1, and SURVIVE of the particles do: subset simulation (Au, Beck 2001; Cerou,
+Guyader 2007; independent draws would make 0.2 the cheapest).  For Gaussian readouts the weights are smooth and the levels fewer.
 
     P = prod_levels mean(exp(U_L' - U_L)),
 
-unbiased for fixed levels and moves (Del Moral 2004).  Between levels the particles are resampled (systematically) and moved
-(ldt.tails.moves).  A population that chooses its own levels, steps and proposals biases P by O(levels/particles), which repeats share; so a
-first climb finds the ``Route`` - levels, and at each what its moves know - and a second, independent population follows it.
+unbiased for fixed levels and moves (Del Moral 2004).  At every level ``particles`` chains are drawn from the pool (systematically) and
+moved (ldt.tails.moves); where they are after each of the sweeps is the next pool, so that no state that was paid for is thrown away
+(waste-free sequential Monte Carlo: Dau, Chopin 2022, J. R. Stat. Soc. B 84, 114).  A population that chooses its own levels, steps and
+proposals biases P by O(levels/particles), which repeats share; so a first climb finds the ``Route`` - levels, and at each what its moves
+know - and a second, independent population follows it.
 """
 
 from __future__ import annotations
@@ -27,14 +29,16 @@ from ldt.tails.moves import Mover
 
 Array = NDArray[np.float64]
 
-KEEP = 0.5
+KEEP, SURVIVE = 0.5, 0.2
 MAX_LEVELS = 20_000
+MOST_STOPS = 16  # after which sweeps of a level the chains are pooled: bounds the memory
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One level: the ``level`` reached; log of the mean weight on the way to it and the weights' relative ``variance``; then, after the
-    moves there, (proposed, accepted) of each kind and the ``memory``: the rank correlation of q before and after them."""
+    """One level: the ``level`` reached; log of the mean weight on the way to it and the relative ``variance`` that this mean would have
+    were the pool independent; then, after the moves there, (proposed, accepted) of each kind and the ``memory``: the rank correlation of q
+    before and after them."""
 
     level: float
     log_ratio: float
@@ -49,7 +53,7 @@ Route = list[tuple[float, Mover]]
 
 @dataclass
 class Climb:
-    """A finished climb: log P, its ``rungs``, the particles ``x`` with summaries ``q``, how many ``ancestors`` at the start they descend
+    """A finished climb: log P, its ``rungs``, the chains ``x`` with summaries ``q``, how many ``ancestors`` at the start the pool descends
     from, ``stuck`` (why it did not arrive, or ''), and the ``route`` taken."""
 
     logp: float
@@ -66,25 +70,25 @@ def climb(
     network: Network, level: float, particles: int, moves: int, random: np.random.Generator, route: Route | None = None,
     watch: Callable[[float, Any], None] | None = None,
 ) -> Climb:  # fmt: skip
-    """Takes ``particles`` from the prior to the event A >= level, along ``route`` if there is one; ``watch(level, state)`` sees every
-    rung's population."""
+    """Takes a population of ``particles`` chains from the prior to the event A >= level, along ``route`` if there is one; ``watch(level,
+    state)`` sees every rung's chains after their ``moves`` sweeps."""
+    every = -(-moves // MOST_STOPS)
+    x = random.standard_normal((particles * (moves // every), network.hidden))
+    q = network.summary(x)
     smooth = network.symmetric and hasattr(network, "readouts")
-    state = network.state(random.standard_normal((particles, network.hidden)))
+    at, logp = (0.0, -math.log(2.0)) if smooth else (-math.inf, 0.0)
+    u = network.log_given(at, q)
     mover = Mover(network)
-    at = 0.0 if smooth else -math.inf
-    u = network.log_given(at, state.q)
-    logp = -math.log(2.0) if smooth else 0.0
-    origin = np.arange(particles)
+    origin = np.arange(len(q))
     rungs: list[Rung] = []
     taken: Route = []
-    visits = 1 + sum(layer.count for layer in network.layers)
-    stuck = ""
+    stuck, evaluations = "", len(q)
     while at < level:
         if route is None:
-            beyond = next_level(network, at, level, state.q, u)
+            beyond = next_level(network, at, level, q, u)
         else:
             beyond, mover = route[len(rungs)]
-        new = u if beyond is None else network.log_given(beyond, state.q)
+        new = u if beyond is None else network.log_given(beyond, q)
         if beyond is None or np.max(new) == -math.inf:
             stuck = f"no particle got beyond {at!r}"
             break
@@ -93,33 +97,40 @@ def climb(
             break
         top = float(np.max(new - u))
         weights = np.exp(new - u - top)
-        ratio = top + math.log(float(np.mean(weights)))
-        variance = float(np.var(weights)) / float(np.mean(weights)) ** 2
-        logp += ratio
-        index = systematic(weights, random)
-        state.select(index)
-        origin = origin[index]
+        mean = float(np.mean(weights))
+        logp += top + math.log(mean)
         at = beyond
         mover.tally = {}
         if route is None:
-            mover.learn(state.x)
-        before = state.q.copy()
-        for _ in range(moves):
+            mover.learn(x[systematic(weights, random)])
+        index = systematic(weights, random, particles)
+        state = network.state(x[index])
+        state.q[:] = q[index]  # in another batch a sum may round otherwise, to below the level
+        origin = np.tile(origin[index], moves // every)
+        stops = []
+        for sweep in range(1, moves + 1):
             mover.sweep(state, at, random)
-        u = network.log_given(at, state.q)
+            if sweep % every == 0:
+                stops.append((state.x.copy(), state.q.copy()))
+        memory = rank_correlation(q[index], state.q)
+        variance = float(np.var(weights)) / (mean * mean * len(weights))
+        x, q = (np.concatenate(parts) for parts in zip(*stops, strict=True))
+        u = network.log_given(at, q)
         tallies = {name: (tally.proposed, tally.accepted) for name, tally in mover.tally.items()}
-        rungs.append(Rung(at, ratio, variance, tallies, rank_correlation(before, state.q)))
+        evaluations += particles + sum(proposed for proposed, _ in tallies.values())
+        rungs.append(Rung(at, top + math.log(mean), variance, tallies, memory))
         taken.append((at, mover.frozen() if route is None else mover))
         if watch is not None:
             watch(at, state)
-    if stuck:
-        logp = math.nan
-    cost = particles * (1 + len(rungs) * moves * visits)
-    return Climb(logp, rungs, state.x, state.q, len(np.unique(origin)), stuck, taken, cost)
+    last = slice(-particles, None)
+    return Climb(math.nan if stuck else logp, rungs, x[last], q[last], len(np.unique(origin)), stuck, taken, evaluations)
 
 
 def next_level(network: Network, at: float, level: float, q: Array, u: Array) -> float | None:
-    """The next level, at most ``level``, that leaves ``KEEP`` of the effective sample size; None where no particle passes any."""
+    """The next level, at most ``level``, that leaves KEEP of the effective sample size, or of a plain score lets SURVIVE of the particles
+    pass; None where no particle passes any."""
+    smooth = network.symmetric and hasattr(network, "readouts")
+    keep = KEEP if smooth else SURVIVE
 
     def size(x: float) -> float:
         log_w = network.log_given(x, q) - u
@@ -129,11 +140,11 @@ def next_level(network: Network, at: float, level: float, q: Array, u: Array) ->
         w = np.exp(log_w - top)
         return float(np.sum(w)) ** 2 / float(np.sum(w * w)) / len(q)
 
-    if size(level) >= KEEP:
+    if size(level) >= keep:
         return level
-    if not (network.symmetric and hasattr(network, "readouts")):
+    if not smooth:
         ordered = np.sort(q)
-        middle = float(ordered[int((1.0 - KEEP) * len(q))])
+        middle = float(ordered[int((1.0 - keep) * len(q))])
         if middle <= at:  # ties: on to the next value that some particle has
             above = ordered[ordered > at]
             if not len(above):
@@ -145,7 +156,7 @@ def next_level(network: Network, at: float, level: float, q: Array, u: Array) ->
         mid = 0.5 * (low + high)
         if not low < mid < high:
             break
-        low, high = (mid, high) if size(mid) >= KEEP else (low, mid)
+        low, high = (mid, high) if size(mid) >= keep else (low, mid)
     return low if low > at else None
 
 

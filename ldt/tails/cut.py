@@ -44,6 +44,10 @@ MAX_PANELS = 4096
 VAIN = 3
 #: A relative change of an integral by which its last refinement was not needed any more.
 ENOUGH = 1e-13
+#: As many times the first panels, and a smooth integral is known to three digits: it is none.
+PATIENCE = 64
+#: An error of log P (nats) from which on there is no answer.
+WORTHLESS = 0.1
 #: (shift of s_1, angle of the ray in degrees, nodes a panel) of the two evaluations.
 VARIATIONS = ((1.0, 63.0, 20), (0.83, 54.0, 17))
 
@@ -97,7 +101,10 @@ def log_lower(law: CutLaw, n: int, t: float, density: bool = False) -> tuple[flo
 
 
 def _twice(evaluate: Any, law: CutLaw, n: int, t: float, density: bool) -> tuple[float, float, int, CutDetail]:
-    one, two = (evaluate(x, n, t, density, *v) for x, v in zip((law, law.varied()), VARIATIONS, strict=True))
+    one = evaluate(law, n, t, density, *VARIATIONS[0])
+    if not one.noise < WORTHLESS:  # whatever the other says
+        return one.log, math.inf, one.nodes, one.detail
+    two = evaluate(law.varied(), n, t, density, *VARIATIONS[1])
     error = 2.0 * abs(one.log - two.log) + max(one.noise, two.noise) + 2.0 * EPS * (1.0 + abs(one.log))
     nodes = one.nodes + two.nodes
     return one.log, error, nodes, replace(one.detail, nodes=nodes)
@@ -193,6 +200,8 @@ class _Cut:
                 place = int(np.searchsorted(grid, found.x))
                 grid, values = np.insert(grid, place, float(found.x)), np.insert(values, place, -float(found.fun))
         top = float(np.max(values))
+        if not top > top - DROP:  # exponents whose rounding exceeds DROP: a jump that no sum of doubles will see
+            return end, end, -math.inf
         inside = np.flatnonzero(values > top - DROP)
         first, last = int(inside[0]), int(inside[-1])
         a = self._crossing(float(grid[first - 1]), float(grid[first]), top, float(values[first - 1])) if first > 0 else float(grid[0]) - 4.0
@@ -221,18 +230,22 @@ def _composite(integrand: Any, a: float, b: float, nodes: int, rounding: float) 
     """(integral, sum of moduli, noise, nodes) of ``integrand`` over [a, b]: panels are doubled until no more than ENOUGH, or
     the relative ``rounding`` of its values, changes."""
     x, w = _rule(nodes)
-    old, before, count, panels, vain = None, math.inf, 0, max(4, math.ceil((b - a) / 6.0)), 0
+    first = max(4, math.ceil((b - a) / 6.0))
+    old, before, count, panels, vain = None, math.inf, 0, first, 0
     while True:
         half = 0.5 * (b - a) / panels
         points = a + half * (2.0 * np.arange(panels)[:, None] + 1.0 + x)
         values = integrand(points.ravel()) * np.tile(half * w, panels)
         count += values.size
         total, moduli = complex(np.sum(values)), float(np.sum(np.abs(values)))
+        if not math.isfinite(moduli):  # an overflow, which no finer rule undoes
+            return total, moduli, math.inf, count
         change = math.inf if old is None else abs(total - old)
         # at rounding the changes stop falling, whatever that rounding is
         stuck = change < 1e-7 * moduli and change > 0.1 * before
         vain = vain + 1 if old is not None and change > 0.5 * before else 0  # values that are noise: no rule converges
-        if change <= max(rounding, ENOUGH) * moduli or stuck or vain >= VAIN or panels >= MAX_PANELS:
+        slow = panels >= PATIENCE * first and change > 1e-3 * moduli
+        if change <= max(rounding, ENOUGH) * moduli or stuck or slow or vain >= VAIN or panels >= MAX_PANELS:
             return total, moduli, (max(change, before) if stuck else change) + rounding * moduli, count
         old, before, panels = total, change, 2 * panels
 
@@ -249,7 +262,11 @@ def _upper(law: CutLaw, n: int, t: float, density: bool, shift: float, degrees: 
         end = cut.shifted(end, math.log(shift))
     a, b, top = cut.window(grid, values, end)
     rounding = EPS * (32.0 + _size(law, n, t, math.exp(b)))
-    jump, jump_moduli, noise, count = _composite(lambda v: np.exp(cut(v)[1] - top), a, b, nodes, rounding)
+    jump, jump_moduli, noise, count = 0j, 0.0, 0.0, 0
+    if top > -math.inf:
+        jump, jump_moduli, noise, count = _composite(lambda v: np.exp(cut(v)[1] - top), a, b, nodes, rounding)
+    elif not more:
+        raise ConvergenceError(f"level: the integrand on the cut is lost in rounding at t = {t:.6g}; use method='conditional'")
     if not more:
         return _Found(top + math.log(jump.real / math.pi), noise / jump.real, count + cut.nodes, CutDetail(1.0, math.exp(end), 1.0))
     log_ray, ray, ray_noise, ray_count, moduli = _ray(law, n, t, density, math.exp(end), degrees, nodes)

@@ -15,11 +15,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ldt.errors import ConvergenceError
+from ldt.numerics.compiled import compiled
 from ldt.results import Cost
 from ldt.tails.loops import contour_sums
-from ldt.tails.sectors import SectorLaw, measurable, rounding, sector_laws, specialised_law
+from ldt.tails.sectors import SectorLaw, measurable, sector_laws, specialised_law
+
+Array = NDArray[np.float64]
 
 MAX_NODES = 20_000
 #: First trapezoid step of the contour sums; they halve it as need be.
@@ -28,6 +32,8 @@ STEP = 0.12
 ENOUGH = 1e-13
 #: A sector this far (nats) below the highest may hide what it likes.
 NEGLIGIBLE = -32.0
+#: Sectors of a larger share are cut where more neurons than this are beyond a valley: the law of their number is an answer, too.
+LIKELY = 0.05
 #: The law is cut again (at most MAX_CUTS times) and steps are halved until noise and variation are below this, relative to
 #: max(1, |log P|).
 TARGET = 5e-12
@@ -88,28 +94,27 @@ class Inversion:
 
 def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion:
     """One evaluation of log P (or log p) on paths of curve ``q`` with trapezoid step ``step``."""
-    sectors = law.sectors
-    weights = np.array([sector.log_weight for sector in sectors])
-    logs, values, noises = np.zeros((3, len(sectors)))
+    weights, counts, deltas = law.table.values[:, 6], law.table.counts(law.model.width), law.table.deltas()
+    logs, values, noises = np.zeros((3, len(weights)))
     nodes, decayed = 0, True
-    conditioning = max(rounding(sector, law.level) for sector in sectors)
+    conditioning = law.table.rounding(law.level)
     enough = max(conditioning, ENOUGH)
     for s, members, bounds in law.paths():
-        delta = min(s, *(sectors[i].delta for i in members))
-        args = law.bins.shared([sectors[i].special for i in members])
+        delta = min(s, float(np.min(deltas[members])))
+        args = law.bins.shared(counts[members])
         for again in (False, True):
             found = contour_sums(law.level, density, s, q, delta, step, enough, MAX_NODES, bounds, *args)
             nodes += found.nodes
             logs[members], values[members], noises[members] = found.scale + weights[members], found.value, found.noise
             # The bounds took the heaviest sector's to be the answer.  It is less where that sector's tilt piles up against a cut.
-            total = _log_total(logs, values)
-            if again or float(np.sum(np.exp(logs[members] - total) * found.noise)) <= 8.0 * enough:
+            total = log_total(logs, values)
+            if again or float(np.exp(logs[members] - total) @ found.noise) <= 8.0 * enough:
                 break
             bounds = logs[members] + np.log(found.size) - total
         decayed &= found.last < 1e-15
-        high = bounds > NEGLIGIBLE
-        hidden = np.array([law.hidden(sectors[i], found.step) if tall else 1.0 for i, tall in zip(members, high, strict=True)])
-        noises[members] += hidden * np.abs(found.value)
+        for j, i in enumerate(members):
+            if not bounds[j] > NEGLIGIBLE or law.rugged[i]:
+                noises[i] += abs(found.value[j]) * (law.hidden(law.table.sector(i), found.step) if bounds[j] > NEGLIGIBLE else 1.0)
     # Signed values: the noise of a negligible sector may come out negative, and must not be lost or turned into NaN.
     top = float(np.max(logs))
     signed = values * np.exp(logs - top)
@@ -122,19 +127,32 @@ def invert(law: SectorLaw, *, density: bool, q: float, step: float) -> Inversion
     return Inversion(log_value, signed / total, np.exp(np.minimum(log_noise - log_value, 700.0)), conditioning, nodes, decayed)
 
 
-def _log_total(logs: Any, values: Any) -> float:
+@compiled
+def log_total(logs: Array, values: Array) -> float:
     """log of the sum of the exp(logs) values that are positive (-700 of none)."""
-    top = float(np.max(logs[values != 0.0], initial=-1e300))
-    return top + math.log(max(float(np.sum(np.maximum(values, 0.0) * np.exp(np.minimum(logs - top, 0.0)))), 1e-304))
+    top, total = -1e300, 0.0
+    for i in range(logs.size):
+        if values[i] != 0.0:
+            top = max(top, logs[i])
+    for i in range(logs.size):
+        if values[i] > 0.0:
+            total += values[i] * math.exp(min(logs[i] - top, 0.0))
+    return top + math.log(max(total, 1e-304))
+
+
+def _hides(law: SectorLaw, i: int) -> bool:
+    """Whether neurons of a sector sit beyond a valley, not told from those before it."""
+    return any(valley.outward and valley.neurons > LIKELY for valley in law.valleys(law.table.sector(i))) if law.rugged[i] else False
 
 
 def _inverted(law: SectorLaw, *, density: bool, q: float, step: float) -> tuple[SectorLaw, Inversion]:
-    """Invert, cutting the noisiest sector again while that lowers the noise."""
+    """Invert, cutting the noisiest sector again while that lowers the noise, and those that hide specialised neurons."""
     result = invert(law, density=density, q=q, step=step)
     for _ in range(MAX_CUTS):
-        if result.cancellation <= TARGET * max(1.0, abs(result.log_value)):
-            break
-        noisy = (i for i in np.argsort(-result.noise) if result.noise[i] > 0.1 * TARGET)
+        if result.cancellation > TARGET * max(1.0, abs(result.log_value)):
+            noisy = (i for i in np.argsort(-result.noise) if result.noise[i] > 0.1 * TARGET)
+        else:
+            noisy = (i for i in np.flatnonzero(result.weights > LIKELY) if _hides(law, int(i)))
         finer = next((law for law in (law.refine(law.sectors[i]) for i in noisy) if law is not None), None)
         if finer is None:
             break
@@ -156,7 +174,7 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
         variation = abs(first.log_value - second.log_value)
         # A relative error e of g moves the level by e: log P by e alpha p/P, which is e s alpha where the saddle tells, and at most
         # about 2 |log P| (Gaussian) + 1.
-        reach = max(max(s.s for s in law.sectors) * law.level, 2.0 * abs(first.log_value) + 1.0)
+        reach = max(float(np.max(law.table.values[:, 0])) * law.level, 2.0 * abs(first.log_value) + 1.0)
         conditioning = max(first.conditioning, second.conditioning) + model.neuron.g_error * reach
         cancellation = first.cancellation + second.cancellation
         if variation + cancellation <= max(TARGET * max(1.0, abs(first.log_value)), 4.0 * conditioning):
@@ -176,9 +194,9 @@ def exact(model: Any, level: float, *, density: bool = False) -> tuple[float, fl
     cut = number = probability = None
     if law.bins.cuts:
         cut, number, probability = specialised_law(law, first.weights)
-    best = law.sectors[int(np.argmax(first.weights))]
+    best = law.table.sector(int(np.argmax(first.weights)))
     detail = ExactDetail(
-        number, probability, cut, len(law.bins.cuts), best.s, variation, cancellation, conditioning, len(law.sectors),
+        number, probability, cut, len(law.bins.cuts), best.s, variation, cancellation, conditioning, law.kept,
         first.nodes + second.nodes,
     )  # fmt: skip
     return first.log_value, error, detail

@@ -36,6 +36,8 @@ def expansion(s: float, cumulants: Cumulants, level: float, density: bool, span:
     is phi(r) {[(l_4/8 - 5 l_3^2/24) g + l_3 g'/(2 sqrt K'') - g''/(2 K'')]/sqrt K'' + 1/r^3}.
     """
     k0, _, k2, k3, k4 = cumulants
+    if not k2 > 0.0:  # at the end of the support
+        return math.nan, math.inf, math.inf, 0.0
     root = math.sqrt(k2)
     l3, l4 = k3 / k2**1.5, k4 / k2**2
     edge, parts = l4 / 8.0 - 5.0 * l3 * l3 / 24.0, abs(l4) / 8.0 + 5.0 * l3 * l3 / 24.0

@@ -20,10 +20,11 @@ from ldt.models.cut_laws import centre, cut_law, shift_of
 from ldt.models.heavy_sum import standard
 from ldt.models.sums import Sum
 from ldt.results import Cost
-from ldt.tails.cut import log_lower, log_upper
+from ldt.tails.cut import WORTHLESS, log_lower, log_upper
 from ldt.tails.sum_exact import SumDetail, Value, certain, complement
 
 LOG_HALF = -math.log(2.0)
+APART = "level: the evaluations on the cut did not agree; use method='conditional' or 'montecarlo'"
 #: Errors above this deserve a warning, relative to max(1, |log P|).
 ASKED = 1e-8
 
@@ -104,12 +105,17 @@ def _positive(model: Any, t: float, density: bool, side: str) -> Value:
         found = (log_upper if right else log_lower)(law, n, t)
     if density:
         return _value((log_upper if right else log_lower)(law, n, t, True))
-    return _value(found) if right == (side == "upper") else complement(_value(found))
+    value = _value(found)
+    if right != (side == "upper"):
+        value = complement(value)
+        if not math.isfinite(value.logp):  # the small one was not to be had
+            raise ConvergenceError(APART)
+    return value
 
 
 def _value(found: tuple[float, float, int, Any]) -> Value:
-    if not found[1] < 0.1:
-        raise ConvergenceError("level: the two evaluations on the cut did not agree; use method='conditional' or 'montecarlo'")
+    if not found[1] < WORTHLESS:
+        raise ConvergenceError(APART)
     return Value(found[0], found[1], found[3])
 
 

@@ -27,7 +27,7 @@ from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.sums import LogSums
 from ldt.numerics.workers import Progress, checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
-from ldt.tails.atoms import FEW, Atoms, bin_atoms, carrier, effort, log_event, misfit
+from ldt.tails.atoms import Atoms, bin_atoms, carrier, effort, log_event, misfit
 from ldt.tails.saddlepoint import SAFETY, Evaluation, evaluate, refined, saddle_value
 from ldt.tails.sectors import SectorLaw, build, measurable, sector_law
 
@@ -175,7 +175,7 @@ def importance(
     checked_progress(progress)
     entropy = entropy_of(rng)
     level = measurable(model, level)
-    found = refined(sector_law(model, level, real=model.width > FEW), level, density)
+    found = refined(sector_law(model, level), level, density)
     tolerance = min(LEFT_OUT, 0.01 * target) if target else LEFT_OUT
     kept = _kept(found, level, density, tolerance)
     map_, close = mapper(workers)
@@ -257,23 +257,23 @@ def _with_carrier(run: _Run) -> SectorLaw | None:
     cut = carrier(law, worst, run.level, run.density, value)
     if cut == math.inf:
         return None
-    return build(law.model, law.level, (cut, *law.bins.cuts), law.rough, sector.s, (0, *sector.special), law.order, law.real)
+    return build(law.model, law.level, (cut, *law.bins.cuts), law.rough, sector.s, (0, *sector.special), law.rule)
 
 
 def _kept(found: Evaluation, level: float, density: bool, tolerance: float) -> _Kept:
     """Drop sectors whose Chernoff bounds sum to less than ``tolerance`` of the value (but never the heaviest)."""
     law, log_value, weights = found.law, found.log_value, found.weights
-    bounds = np.array([s.log_bound(level) for s in law.sectors])
+    bounds = law.table.log_bounds(level)
     reference = log_value if math.isfinite(log_value) else float(bounds.max())
     # For a density, Daniels' factor turns the tail's bound into its scale, with e^2 to spare.
     if density:
-        bounds = bounds - np.array([0.5 * math.log(2.0 * math.pi * s.cumulants[2]) for s in law.sectors]) + 2.0
+        bounds = bounds - 0.5 * np.log(2.0 * math.pi * law.table.values[:, 3]) + 2.0
     relative = np.exp(np.minimum(bounds - reference, 300.0))
     order = np.argsort(relative)
     dropped = order[np.cumsum(relative[order]) < tolerance]
     keep = [i for i in range(len(law.sectors)) if i not in set(dropped.tolist()) or i == int(np.argmax(weights))]
     left = float(sum(relative[i] for i in dropped if i not in keep)) + math.exp(min(law.left_out + bounds.max() - reference, 300.0))
-    kept = replace(law, sectors=tuple(law.sectors[i] for i in keep))
+    kept = replace(law, tried=law.table.take(keep), kept=len(keep))
     expected = []
     for i in keep:
         value, following = saddle_value(law.sectors[i], level, density)

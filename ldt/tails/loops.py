@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ldt.models.loops import log_moment, log_moments_complex, tilted_terms
 from ldt.numerics.compiled import compiled
+from ldt.numerics.exponentials import quick_cis, quick_exp
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -119,9 +120,10 @@ def add_terms(
 ) -> tuple[int, float]:  # fmt: skip
     """Add the terms at u = first, first + step, ...; (nodes, last)."""
     sectors, bins = counts.shape
-    x, y, dx, dy = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    tr, ti = np.empty(LANES), np.empty(LANES)
+    x, y, fr, fi, length = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    tr, ti, re, im, terms = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
     lr, li = np.zeros((bins, LANES)), np.zeros((bins, LANES))
+    lasts = np.empty(LANES)
     quiet = 0
     nodes = 0
     last = 1.0
@@ -129,40 +131,46 @@ def add_terms(
         for t in range(LANES):
             u = first + (nodes + t) * step
             y[t] = delta * math.sinh(u)
-            dy[t] = delta * math.cosh(u)
             x[t] = math.sqrt(s0 * s0 + q * q * y[t] * y[t])
-            dx[t] = q * q * y[t] / x[t] * dy[t]
             tr[t] = kappa * (x[t] * x[t] - y[t] * y[t])
             ti[t] = 2.0 * kappa * x[t] * y[t]
+            # dx + i dy over x + i y or 1
+            dy = delta * math.cosh(u)
+            dx = q * q * y[t] / x[t] * dy
+            fr[t], fi[t] = dx, dy
+            if not density:
+                norm = x[t] * x[t] + y[t] * y[t]
+                fr[t], fi[t] = (dx * x[t] + dy * y[t]) / norm, (dy * x[t] - dx * y[t]) / norm
+            if u == 0.0:
+                fr[t], fi[t] = 0.5 * fr[t], 0.5 * fi[t]
+            length[t] = math.sqrt(fr[t] * fr[t] + fi[t] * fi[t])
+            lasts[t] = 0.0
         for b in range(bins):
             if ends[b]:
                 log_moments_complex(tr, ti, lw[start[b] : start[b + 1]], gg[start[b] : start[b + 1]], deficit[b], lr[b], li[b])
-        for t in range(LANES):
-            # Im[exp(re + i im) (dx + i dy) / (x + i y or 1)]
-            fr, fi = dx[t], dy[t]
-            if not density:
-                norm = x[t] * x[t] + y[t] * y[t]
-                fr, fi = (dx[t] * x[t] + dy[t] * y[t]) / norm, (dy[t] * x[t] - dx[t] * y[t]) / norm
-            length = math.sqrt(fr * fr + fi * fi)
-            half = 0.5 if first + nodes + t == 0.0 else 1.0
-            last = 0.0
-            for i in range(sectors):
-                re = -level * x[t]
-                im = -level * y[t]
-                for b in range(bins):
-                    if counts[i, b] > 0.0:
-                        re += counts[i, b] * lr[b, t]
-                        im += counts[i, b] * li[b, t]
-                if half < 1.0:
-                    scale[i] = re
-                e = half * math.exp(re - scale[i])
-                term = e * (fr * math.sin(im) + fi * math.cos(im))
-                bound = e * length
-                total[i] += term
+        for i in range(sectors):
+            for t in range(LANES):
+                re[t], im[t] = -level * x[t], -level * y[t]
+            for b in range(bins):
+                n = counts[i, b]
+                if n > 0.0:
+                    for t in range(LANES):
+                        re[t] += n * lr[b, t]
+                        im[t] += n * li[b, t]
+            if first + nodes == 0.0:
+                scale[i] = re[0]
+            for t in range(LANES):
+                e = quick_exp(re[t] - scale[i])
+                c, s = quick_cis(im[t])
+                terms[t], re[t] = e * (fr[t] * s + (fi[t] * c + fi[t])), e * length[t]  # the imaginary part, and the size
+            for t in range(LANES):
+                total[i] += terms[t]
                 if t % 2 == 0:
-                    even[i] += term
-                size[i] += bound
-                last = max(last, bound / size[i] * share[i])
+                    even[i] += terms[t]
+                size[i] += re[t]
+                lasts[t] = max(lasts[t], re[t] / size[i] * share[i])
+        for t in range(LANES):
+            last = lasts[t]
             quiet = quiet + 1 if last < 1e-18 else 0
         nodes += LANES
     return nodes, last
@@ -177,20 +185,22 @@ def contour_sums(
     ``bounds``: log of the largest size that sector i's integral has on the path, relative to the answer; what is small for the
     answer is small enough.  The step is halved, by the nodes between, while the trapezoid's noise exceeds ``tolerance`` of the answer.
     """
-    share, ends = np.exp(np.minimum(bounds, 0.0)), np.any(counts > 0.0, axis=0)
-    scale, total, even, size, rest = np.zeros((5, len(counts)))
-    nodes, last = 0, 0.0
-    first, between = 0.0, step
+    sectors = len(counts)
+    share, ends = np.exp(np.minimum(bounds, 0.0)), np.max(counts, axis=0) > 0.0
+    scale, total, even, size = np.zeros((4, sectors))
+    nodes, last, first, between = 0, 0.0, 0.0, step
     for halving in range(MAX_HALVINGS + 1):
-        odd = even if halving == 0 else rest
+        odd = even if halving == 0 else np.zeros(sectors)
         more, after = add_terms(
             level, density, s0, q, delta, first, between, ends, max_nodes, share, kappa, counts, start, lw, gg, deficit, scale, total, odd,
             size,
         )  # fmt: skip
-        nodes, last = nodes + int(more), max(last, float(after))
+        nodes, last = nodes + more, max(last, after)
         step = between if halving == 0 else 0.5 * between
-        gap = np.minimum(1.0, np.abs(total - 2.0 * even) / size) ** (7.0 / 6.0)
-        if np.sum(share * gap, where=gap > 8.0 * EPS) <= tolerance or 2 * nodes > max_nodes or not last < 1e-15:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gap = np.where(size > 0.0, np.minimum(1.0, np.abs(total - 2.0 * even) / size) ** (7.0 / 6.0), 1.0)
+        missed = float(np.sum(share[gap > 8.0 * EPS] * gap[gap > 8.0 * EPS]))
+        if missed <= tolerance or 2 * nodes > max_nodes or not last < 1e-15:
             break
         even, first, between = total.copy(), 0.5 * step, step
     noise = np.maximum(8.0 * EPS, gap) * size

@@ -81,6 +81,7 @@ FAMILIES: dict[str, Family] = {
             "montecarlo": Method("ldt.tails.sum_sampling:montecarlo", SAMPLING),
             "conditional": Method("ldt.tails.asmussen_kroese:run", SAMPLING),
             "bigjump": Method("ldt.tails.bigjump:run"),
+            "certified": Method("ldt.tails.certified_sums:run", ("digits",)),
         },
         plan="ldt.tails.sum_choose:choose",
     ),

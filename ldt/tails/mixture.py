@@ -19,7 +19,7 @@ from ldt.numerics.compiled import compiled
 
 Array = NDArray[np.float64]
 
-MAX_ROWS = 12_000
+MAX_ROWS = 12_000  # that a fit is asked to see
 ROUNDS = 12  # of expectation-maximisation from scratch
 AGAIN = 3  # from the mixture of the level before
 #: The specialised share of proposals is at least this: attempts while there are hardly any specialised units yet.
@@ -92,8 +92,6 @@ def log_components(z: Array, inverse: Array, centre: Array, log_det: float) -> A
 
 def fit(units: Array, before: Mixture | None) -> Mixture | None:
     """The mixture for pooled ``units`` (m, size), starting from ``before`` if there is one; None where nothing stands out."""
-    if len(units) > MAX_ROWS:
-        units = units[:: -(-len(units) // MAX_ROWS)]
     m, size = units.shape
     least = 2.0 * size + 10.0
     found = before

@@ -14,8 +14,9 @@ r"""Moves of chains in a network's parameters that leave prior(z) exp(U(q(z))) i
     r_s(z_i)/(r_t(z_i') r_t(z_j')),
   death and merge the inverses.  So the number of specialised units changes in one step, over any barrier.
 
-One sweep visits every unit.  Networks whose units have a closed form are moved chain by chain in compiled loops (ldt.tails.chains); for all
-others every move is vectorised over the chains, as their score is.
+One sweep visits every unit.  A black box - a plain score of parameters without units - is moved as a whole only: laws of whole vectors
+cost it more evaluations than they save.  Networks whose units have a closed form are moved chain by chain in compiled loops
+(ldt.tails.chains); for all others every move is vectorised over the chains, as their score is.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from numpy.typing import NDArray
 
 from ldt.models.networks.base import Layer, Network, State
 from ldt.tails.chains import Laws, crank_nicolson, specialised_moves, stacked
-from ldt.tails.mixture import Mixture, fit
+from ldt.tails.mixture import MAX_ROWS, Mixture, fit
 
 Array = NDArray[np.float64]
 
-TARGET = 0.3  # acceptance of pCN moves
+TARGET = 0.4  # acceptance of pCN moves
 FIRST = 0.5  # step before anything is known
 MOST_LAWS = 16  # of specialised units that moves at one level draw from
 PAIRS = ("refresh", "birth", "split")
-WHOLE = 4  # more whole-vector moves where all parameters are one unit
-SPREAD = 0.7  # of log b over the chains
+SINGLE = 2  # moves of either kind in a sweep where all parameters are one unit
+SPREAD = 0.2  # of log b over the chains; at 0.7 the chains that crawl cost half of the information
 
 
 @dataclass
@@ -67,27 +68,35 @@ class Mover:
 
     def learn(self, x: Array) -> None:
         """Fits the laws of specialised units to chains at x; called at every new level."""
+        if black_box(self.network):
+            return
         self._stack = None
         for layer in self.network.layers:
             past = self._past.setdefault(layer.name, [])
-            past.append(fit(layer.units(x).reshape(-1, layer.size), past[-1] if past else None))
+            thin = -(-len(x) * layer.count // MAX_ROWS)  # chains, not units: kin have their specialised units at the same places
+            past.append(fit(layer.units(x[::thin]).reshape(-1, layer.size), past[-1] if past else None))
             found = [m for m in past[len(past) // 2 :] if m is not None]
             self.laws[layer.name] = [] if past[-1] is None else _thinned(found)
 
     def sweep(self, state: State, level: float, random: np.random.Generator) -> None:
-        """A whole-vector move; then for every layer, each unit once, and as many moves of specialised units as it has units, 6 to 18."""
+        """A whole-vector move; then for every layer, each unit once, and as many moves of specialised units as it has units, 6 to 18.
+
+        Where all parameters are one unit: two whole-vector moves and two of the unit as a specialised one; of a black box one of the whole.
+        """
         if getattr(self.network, "closed_form", None) is not None:
             self._compiled_sweep(state, level, random)
             return
         rows = np.arange(len(state.q))
         u = self.network.log_given(level, state.q)
         self._whole(state, level, u, random)
+        if black_box(self.network):
+            return
         for layer in self.network.layers:
             for j in range(layer.count):
                 if layer.size < state.x.shape[1]:
                     self._step(state, level, u, layer, rows, np.full((len(rows), 1), j), random)
             if layer.size == state.x.shape[1]:
-                for _ in range(WHOLE):
+                for _ in range(1, SINGLE):
                     self._whole(state, level, u, random)
             self._specialised_moves(state, level, u, layer, random)
 
@@ -95,7 +104,7 @@ class Mover:
         (layer,) = self.network.layers
         n, form = len(state.q), self.network.closed_form  # type: ignore[attr-defined]
         steps = np.array([self.steps.setdefault("whole", FIRST), self.steps.setdefault(layer.name, FIRST)])
-        wholes = 1 if layer.count > 1 else 1 + WHOLE
+        wholes = 1 if layer.count > 1 else SINGLE
         accepted = crank_nicolson(state.x, state.q, state.share, level, form, wholes, steps, SPREAD, random)
         self._count("whole", n * wholes, int(accepted[0]), wholes)
         if layer.count > 1:
@@ -220,9 +229,14 @@ class Mover:
             self.steps[name] = float(min(max(step, 1e-4), 1.0))
 
 
+def black_box(network: Network) -> bool:
+    """Whether a network is a plain score of parameters without units."""
+    return not hasattr(network, "readouts") and all(layer.size == network.hidden for layer in network.layers)
+
+
 def _turns(layer: Layer) -> int:
     """Moves of specialised units in one sweep."""
-    return min(max(layer.count, 6), 18)
+    return min(max(layer.count, 6), 18) if layer.count > 1 else SINGLE
 
 
 def _accept(log_ratio: Array, random: np.random.Generator) -> Any:

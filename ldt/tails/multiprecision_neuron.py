@@ -59,7 +59,8 @@ class Neuron:
             self.sup = sum(y * y * ctx.factorial(k) for k, y in self.terms)
         else:
             cosines = (-1, 1) if not self.full else [ctx.mpf(i) / 500 for i in range(-500, 501)]
-            self.theta_max = self.a / (2 * max(self._shape(ctx.mpf(t)) ** 2 for t in cosines))
+            steepest = max(self._shape(ctx.mpf(t)) ** 2 for t in cosines)
+            self.theta_max = self.a / (2 * steepest) if steepest else ctx.inf
             self.theta_max *= ctx.mpf(1) if not self.full or len(self.terms) == 1 else ctx.mpf("0.9999")
         self.half = ctx.mpf(1) / 2
         # |Im z| below which the density and g are analytic: |w|^2 = 0, 1 + 2|w|^2 = 0 or, for the direction, cosh = 0.

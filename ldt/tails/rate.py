@@ -23,8 +23,9 @@ from ldt.errors import NoTiltError
 from ldt.models.loops import log_moment
 from ldt.models.neuron import real_contour
 from ldt.results import RateResult
+from ldt.tails.bins import s_limit
 from ldt.tails.saddlepoint import refined
-from ldt.tails.sectors import measurable, s_limit, sector_law, unsectored
+from ldt.tails.sectors import measurable, sector_law, unsectored
 
 
 def rate_at(model: Any, level: float) -> RateResult:
@@ -32,7 +33,7 @@ def rate_at(model: Any, level: float) -> RateResult:
     x = measurable(model, abs(level))
     sign = 1.0 if level > 0.0 else -1.0
     finest = refined(sector_law(model, x), x, False).law
-    best = max(finest.sectors, key=lambda s: s.log_bound(x))
+    best = finest.main
     try:
         whole = unsectored(model, x)
         convex, tilt, curvature = -whole.log_bound(x), whole.s, whole.cumulants[2]

@@ -112,7 +112,7 @@ def search(
             s = guess
             if at >= 0:
                 s = found[at, 0]
-                _move(numbers, at, i, new)
+                move(numbers, at, i, new)
             else:
                 for b in range(bins):
                     new[b] = first[b] if i == 0 else seeds[i - 1, b]
@@ -139,22 +139,22 @@ def search(
 
 
 @compiled
-def _move(numbers: Index, at: int, move: int, new: Index) -> None:
-    """Row ``at`` after single move number ``move``, into ``new``: for each bin and sign one neuron more or less there, or taken from
+def move(numbers: Index, at: int, which: int, new: Index) -> None:
+    """Row ``at`` after single move number ``which``, into ``new``: for each bin and sign one neuron more or less there, or taken from
     or given to a later bin."""
     bins = new.size
     for b in range(bins):
         new[b] = numbers[at, b]
     for b in range(bins):
         each = bins - b
-        if move < 2 * each:
-            step = 1 if move < each else -1
-            other = b + move % each
+        if which < 2 * each:
+            step = 1 if which < each else -1
+            other = b + which % each
             new[b] += step
             if other > b:
                 new[other] -= step
             return
-        move -= 2 * each
+        which -= 2 * each
 
 
 @compiled
@@ -223,3 +223,22 @@ def deepest_valley(theta: float, density: Array, gg: Array, log_x: Array, first:
         if place >= 0 and depth >= least:
             return depth, place
     return 0.0, -1
+
+
+@compiled
+def depth(theta: float, count: Array, density: Array, gg: Array, log_x: Array, parts: Index, least: float) -> float:
+    """Depth of the deepest valley, if it is ``least`` deep, in the bins (cut at ``parts``) that hold neurons; else 0."""
+    worst = 0.0
+    for b in range(count.size):
+        if count[b] > 0.0 and parts[b + 1] - parts[b] >= 3:
+            worst = max(worst, deepest_valley(theta, density, gg, log_x, parts[b], parts[b + 1], least)[0])
+    return worst
+
+
+@compiled
+def depths(thetas: Array, counts: Array, density: Array, gg: Array, log_x: Array, parts: Index, least: float) -> Array:
+    """``depth`` of several sectors."""
+    out = np.empty(thetas.size)
+    for i in range(thetas.size):
+        out[i] = depth(thetas[i], counts[i], density, gg, log_x, parts, least)
+    return out

@@ -28,134 +28,35 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ldt.errors import ConvergenceError, NoTiltError
+from ldt.errors import NoTiltError
 from ldt.models.loops import bin_sizes
 from ldt.models.neuron import Contour, Nodes
-from ldt.tails.expansion import Cumulants
+from ldt.tails.bins import MAX_SECTORS, Bins, Sector, Table, s_limit
 from ldt.tails.loops import sector_cgf
-from ldt.tails.search import deepest_valley, search, solve, tilted_density
+from ldt.tails.search import deepest_valley, depths, tilted_density
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
-EPS = float(np.finfo(float).eps)
-#: Sectors whose Chernoff bound is this many nats below the largest are left out (and bounded).
-SECTOR_DROP = 38.0
-#: With more sectors than this the number of specialised neurons is as good as continuous: one contour serves.
-MAX_SECTORS = 600
-#: How many sectors are tried at most, the negligible ones included.
-MAX_TRIED = 12_000
 #: How far (nats) a sector's integrand on another one's path may rise above the highest sector's.
 SHARED = 1.0
 #: A valley of the tilted density shallower than this (nats) is no reason for a cut.
 VALLEY = 0.5
+#: Real tilts are served by the rough nodes where these are evenly spaced and not more than this.
+MAX_EVEN = 1500
+#: How far (a factor) beyond their saddles' tilts they serve.
+REACH = 1.08
 #: Fewer neurons than this beyond a cut, and the cut is too far out.
 IDLE = 1e-3
 
 
-@dataclass(frozen=True)
-class Sector:
-    """``special``: neurons in bins 1, 2, ...; saddle ``s``, cumulants (K, ..., K'''') there; ``log_weight``: log multiplicity."""
+class Rule(NamedTuple):
+    """How nodes are made: ``order`` of a Gauss panel; of evenly spaced nodes the ``step`` in standard deviations; whether they serve
+    ``real`` tilts only."""
 
-    special: tuple[int, ...]
-    s: float
-    cumulants: Cumulants
-    log_weight: float
-
-    @property
-    def k(self) -> int:
-        """Number of specialised neurons."""
-        return sum(self.special)
-
-    @cached_property
-    def delta(self) -> float:
-        """The scale on which the integrand varies near the saddle.  Higher cumulants count: a far well that is about to take over
-        adds a small part to K, of a scale of its own."""
-        _, _, k2, k3, k4 = self.cumulants
-        return min(self.s, 1.0 / math.sqrt(k2), k2 / max(abs(k3), 1e-300), math.sqrt(k2 / max(abs(k4), 1e-300)))
-
-    def reached(self, level: float) -> bool:
-        """Whether ``s`` is the saddle; else it ends the tilts, and serves for a bound alone."""
-        return self.cumulants[1] > 0.999 * level
-
-    def log_bound(self, level: float) -> float:
-        """log of the Chernoff bound: multiplicity times exp(K(s) - s level)."""
-        return self.log_weight + self.cumulants[0] - self.s * level
-
-
-class Bins:
-    """Nodes cut into bins at ``cuts``, with what the compiled loops need."""
-
-    def __init__(self, model: Any, nodes: Nodes, cuts: tuple[float, ...]) -> None:
-        self.model, self.nodes, self.cuts = model, nodes, cuts
-        self.start = np.array([0, *np.searchsorted(nodes.x, cuts), len(nodes.x)])
-        outside = float(np.sum(np.exp(nodes.lw[self.start[1] :]))) if cuts else 0.0
-        self.deficit = np.array([outside] + [-1.0] * len(cuts))
-        self.empty = np.diff(self.start) == 0
-
-    def arguments(self, special: tuple[int, ...]) -> tuple[Any, ...]:
-        """The trailing arguments of the compiled loops for a sector."""
-        count = np.array([self.model.width - sum(special), *special], dtype=float)
-        return (self.model.variance_scale, count, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
-
-    def shared(self, specials: list[tuple[int, ...]]) -> tuple[Any, ...]:
-        """The trailing arguments of the compiled loops for several sectors."""
-        counts = np.array([[self.model.width - sum(special), *special] for special in specials], dtype=float)
-        return (self.model.variance_scale, counts, *self.arguments(specials[0])[2:])
-
-    def sizes(self, sector: Sector) -> Array:
-        """log M of each bin at the sector's saddle (-inf of a bin without nodes)."""
-        return bin_sizes(self.model.variance_scale * sector.s**2, self.start, self.nodes.lw, self.nodes.gg)
-
-    def allowed(self, special: tuple[int, ...]) -> bool:
-        """Whether such a sector exists: counts not negative, none in a bin without nodes."""
-        n0 = self.model.width - sum(special)
-        return n0 >= 0 and min(special, default=0) >= 0 and not any(
-            n and e for n, e in zip((n0, *special), self.empty, strict=True)
-        )
-
-    def bounded(self, special: tuple[int, ...]) -> bool:
-        """Whether no neuron is in the last bin, which alone reaches out to infinity: then every tilt exists."""
-        return bool(special) and special[-1] == 0
-
-    @property
-    def _law(self) -> tuple[Any, ...]:
-        """What the compiled search needs to know of the law."""
-        return (s_limit(self.model), self.model.variance_scale, self.start, self.nodes.lw, self.nodes.gg, self.deficit)
-
-    def solve(self, level: float, guess: float, special: tuple[int, ...]) -> Sector:
-        """The sector with its saddle at ``level``, or at the end of its tilts where that is out of reach (``Sector.reached``)."""
-        found = solve(level, guess, np.array(special, dtype=np.int64), self.model.width, *self._law)
-        if not math.isfinite(found[0]):
-            raise ConvergenceError(f"level: no saddle point found at level {level:g} with {sum(special)} specialised neurons")
-        return Sector(special, found[0], found[1:6], found[6])
-
-    def relevant(self, level: float, guess: float, first: tuple[int, ...]) -> tuple[list[Sector], float]:
-        """Sectors whose Chernoff bound is within SECTOR_DROP of the largest, searched outwards from ``first``, best first, and the
-        log of (the largest bound left out, relative to the largest, times the number of neighbours left out).
-
-        More than MAX_SECTORS come back where there are more; after MAX_TRIED the best that have unseen neighbours count as left out.
-        """
-        while not self.allowed(first):
-            first = tuple(max(0, k - 1) if not e else 0 for k, e in zip(first, self.empty[1:], strict=True))
-            if not any(first):
-                break
-        # Every sector with at most one neuron out of the typical bin is tried: a far bin need not be a neighbour of the best.
-        near = np.eye(len(first) + 1, len(first), -1, dtype=np.int64)[: len(first) + 1 if first and sum(first) <= 3 else 0]
-        numbers, found, worth, expanded, all_solved = search(
-            level, guess, np.array(first, dtype=np.int64), near, SECTOR_DROP, MAX_SECTORS, MAX_TRIED, self.model.width, self.empty,
-            *self._law,
-        )  # fmt: skip
-        if not all_solved:
-            raise ConvergenceError(f"level: no saddle point found at level {level:g} in one of the sectors")
-        least = float(np.max(worth)) - SECTOR_DROP
-        rows = sorted((tuple(n), i) for i, n in enumerate(numbers.tolist()) if worth[i] >= least)
-        values = found.tolist()
-        kept = [Sector(n, s, (k0, k1, k2, k3, k4), w) for n, (s, k0, k1, k2, k3, k4, w) in ((n, values[i]) for n, i in rows)]
-        if not all(sector.reached(level) for sector in kept):
-            end = "lies too near the end of the tilts (the overlap is linear far out); only method='montecarlo' applies"
-            raise ConvergenceError(f"level: at level {level:g} a saddle point that matters {end}")
-        left = worth[(worth < least) | ~expanded]
-        return kept, float(np.max(left)) - least - SECTOR_DROP + math.log(4.0 * len(left)) if len(left) else -math.inf
+    order: int = 16
+    step: float = 0.5
+    real: bool = False
 
 
 class Valley(NamedTuple):
@@ -171,18 +72,35 @@ class Valley(NamedTuple):
 
 @dataclass(frozen=True)
 class SectorLaw:
-    """The law of A in sectors at one level, on nodes that serve every sector; ``left_out``: log bound on the rest, relative.
+    """The law of A in sectors at one level, on nodes that serve them all: of those ``tried`` the first ``kept``, the others are their
+    neighbours; ``left_out``: log bound on the rest, relative.
 
-    ``rough`` nodes find the wells; the nodes' ``order``, and whether they serve ``real`` tilts only."""
+    ``rough`` nodes find the wells; the nodes' ``rule``, and the tilt ``end`` up to which they serve the last bin."""
 
     model: Any
     level: float
     bins: Bins
-    sectors: tuple[Sector, ...]
+    tried: Table
+    kept: int
     left_out: float
     rough: Nodes
-    order: int
-    real: bool = True
+    rule: Rule
+    end: float
+
+    @cached_property
+    def table(self) -> Table:
+        """The sectors that count."""
+        return self.tried.take(slice(self.kept))
+
+    @cached_property
+    def sectors(self) -> tuple[Sector, ...]:
+        """The sectors as objects."""
+        return tuple(self.table.sector(i) for i in range(len(self.table.special)))
+
+    @property
+    def main(self) -> Sector:
+        """The sector of the largest Chernoff bound."""
+        return self.table.main(self.level)
 
     def paths(self) -> list[tuple[float, NDArray[np.int64], Array]]:
         """(saddle, sectors, log height of each there): contours that serve every sector.
@@ -191,15 +109,14 @@ class SectorLaw:
         all sectors of which that height, times their multiplicity, is at most SHARED nats above the highest sector's: then little
         is lost to cancellation, and the bins' moments, which cost most, are had once for all.
         """
-        heights = np.array([s.log_bound(self.level) for s in self.sectors])
+        heights, counts = self.table.log_bounds(self.level), self.table.counts(self.model.width)
         best = float(np.max(heights))
-        saddles, deltas, weights = np.array([(s.s, s.delta, s.log_weight) for s in self.sectors]).T
-        counts = np.array([[self.model.width - s.k, *s.special] for s in self.sectors], dtype=float)
+        saddles, deltas, weights = self.table.values[:, 0], self.table.deltas(), self.table.values[:, 6]
         left = np.argsort(-heights, kind="stable")
         found = []
         while len(left):
             s = float(saddles[left[0]])
-            sizes = np.maximum(self.bins.sizes(self.sectors[left[0]]), -1e300)  # of a bin without nodes, in which no sector has a neuron
+            sizes = np.maximum(self.bins.sizes(s), -1e300)  # of a bin without nodes, in which no sector has a neuron
             here = counts[left] @ sizes + weights[left] - s * self.level - best
             # Right of its saddle a sector's integrand decays as fast as through it; left of it few specialised neurons pile up
             # against their cut, and it oscillates for long.
@@ -210,27 +127,52 @@ class SectorLaw:
             left = left[~joined]
         return found
 
+    @cached_property
+    def rugged(self) -> NDArray[np.bool_]:
+        """Which sectors may have ``valleys``."""
+        plain = self.plain_wells
+        if plain is None:
+            return np.ones(self.kept, dtype=np.bool_)
+        _, log_x, parts, density, gg = plain
+        thetas = self.model.variance_scale * self.table.values[:, 0] ** 2
+        return depths(thetas, self.table.counts(self.model.width), density, gg, log_x, np.array(parts), VALLEY) > 0.0
+
     def valleys(self, sector: Sector) -> list[Valley]:
         """The deepest valley of the sector's tilted density in each bin that holds neurons and has one."""
-        bins, rough, theta = self.bins, self.rough, self.model.variance_scale * sector.s**2
-        x, density = _tilted(theta, rough)
-        parts = [0, *np.searchsorted(x, bins.cuts), len(x)]
-        lw, gg = bins.nodes.lw, bins.nodes.gg
+        bins, theta = self.bins, self.model.variance_scale * sector.s**2
+        x, log_x, parts, density, gg = self.wells(theta)
         found = []
         for b, n in enumerate((self.model.width - sector.k, *sector.special)):
             i, j = parts[b], parts[b + 1]
-            depth, lowest = _valley(x[i:j], density[i:j], VALLEY) if n and j - i >= 3 else (0.0, -1)
+            depth, lowest = deepest_valley(theta, density, gg, log_x, i, j, VALLEY) if n and j - i >= 3 else (0.0, -1)
             if lowest < 0:
                 continue
-            place = float(x[i + lowest])
+            place = float(x[lowest])
             first, last = bins.start[b], bins.start[b + 1]
             middle = min(max(int(np.searchsorted(bins.nodes.x, place)), first), last)
-            inner, outer = bin_sizes(theta, np.array([first, middle, last]), lw, gg)
+            inner, outer = bin_sizes(theta, np.array([first, middle, last]), bins.nodes.lw, bins.nodes.gg)
             minor = slice(middle, last) if outer <= inner else slice(first, middle)
-            exponent = theta * float(gg[minor][np.argmax(lw[minor] + theta * gg[minor])]) if minor.start < minor.stop else 0.0
+            tilt = theta * bins.nodes.gg[minor]
+            exponent = float(tilt[np.argmax(bins.nodes.lw[minor] + tilt)]) if minor.start < minor.stop else 0.0
             lighter = math.exp(-abs(outer - inner)) if minor.start < minor.stop else 0.0
             found.append(Valley(depth, place, n * lighter / (1.0 + lighter), exponent, bool(outer <= inner)))
         return found
+
+    def wells(self, theta: float) -> tuple[Array, Array, list[int], Array, Array]:
+        """(x, log x, bounds of the bins, log density, what theta tilts it by) on rough places."""
+        plain = self.plain_wells
+        if plain is not None:
+            return plain
+        x, density = _tilted(theta, self.rough)
+        return x, np.log(x), [0, *np.searchsorted(x, self.bins.cuts).tolist(), len(x)], density, np.zeros(len(x))
+
+    @cached_property
+    def plain_wells(self) -> tuple[Array, Array, list[int], Array, Array] | None:
+        """``wells`` of all tilts, where every place has one g^2."""
+        x, density = _tilted(0.0, self.rough)
+        if len(x) < len(self.rough.x):
+            return None
+        return x, np.log(x), [0, *np.searchsorted(x, self.bins.cuts).tolist(), len(x)], density, self.rough.gg
 
     def hidden(self, sector: Sector, step: float) -> float:
         """What the contour sum cannot see, relative to the sector: a second well of the tilted law that holds lambda << 1 neurons adds
@@ -252,7 +194,7 @@ class SectorLaw:
             return None
         valley = max(valleys)
         cut = self._innermost(sector, valley)
-        main = max(self.sectors, key=lambda s: s.log_bound(self.level))
+        main = self.main
         cuts, place = self._with(cut)
         inner = (self.model.width - main.k, *main.special)[place]
         outer = round(valley.neurons) if valley.outward else inner - round(valley.neurons)
@@ -261,7 +203,7 @@ class SectorLaw:
         first = [*main.special[:place], outer, *main.special[place:]]
         if place:
             first[place - 1] -= outer
-        finer = build(self.model, self.level, cuts, self.rough, main.s, tuple(first), self.order, self.real)
+        finer = build(self.model, self.level, cuts, self.rough, main.s, tuple(first), self.rule)
         return finer if len(finer.bins.cuts) > len(self.bins.cuts) else None
 
     def _with(self, cut: float) -> tuple[tuple[float, ...], int]:
@@ -290,7 +232,7 @@ class SectorLaw:
 def specialised_law(law: SectorLaw, weights: Any) -> tuple[float, Any, Any]:
     """(cut, numbers, probabilities): the law of the number of specialised neurons, from the sectors' shares of P."""
     j = main_cut(law, weights)
-    ks = np.array([sum(s.special[j:]) for s in law.sectors])
+    ks = law.table.special[:, j:].sum(axis=1)
     numbers = np.arange(ks.min(), ks.max() + 1)
     return law.bins.cuts[j], numbers, np.maximum(np.bincount(ks - ks.min(), weights=weights), 0.0)
 
@@ -305,7 +247,7 @@ def main_cut(law: SectorLaw, weights: Any) -> int:
     density = np.full(len(x), -np.inf)
     for i in (i for i in np.argsort(weights)[::-1][:20] if weights[i] > 1e-3):
         sector = law.sectors[i]
-        sizes = law.bins.sizes(sector)
+        sizes = law.bins.sizes(sector.s)
         _, here = _tilted(law.model.variance_scale * sector.s**2, law.rough)
         for b, n in enumerate((law.model.width - sector.k, *sector.special)):
             if n:
@@ -315,16 +257,10 @@ def main_cut(law: SectorLaw, weights: Any) -> int:
     return int(np.argmax(depth))
 
 
-def measurable(model: Any, level: float) -> float:
-    """The level, but at least 1e-140 standard deviations: there s^2 still is a number, and log P is log(1/2) to all digits but for the
+def measurable(model: Any, level: float, least: float = 1e-140) -> float:
+    """The level, but at least ``least`` standard deviations: there s^2 still is a number, and log P is log(1/2) to all digits but for the
     smallest N."""
-    return max(level, 1e-140 * math.sqrt(model.variance)) if level < 1e-100 else level
-
-
-def s_limit(model: Any) -> float:
-    """sup of s with K(s) finite."""
-    limit = model.neuron.theta_max
-    return math.sqrt(limit / model.variance_scale) if limit < math.inf else math.inf
+    return max(level, least * math.sqrt(model.variance)) if level < 1e-40 else level
 
 
 def chernoff(model: Any, level: float) -> tuple[Sector, Nodes]:
@@ -353,35 +289,53 @@ def _valley(x: Array, density: Array, least: float) -> tuple[float, int]:
 
 
 def build(
-    model: Any, level: float, cuts: tuple[float, ...], rough: Nodes, guess: float, first: tuple[int, ...], order: int,
-    real: bool = True,
+    model: Any, level: float, cuts: tuple[float, ...], rough: Nodes, guess: float, first: tuple[int, ...], rule: Rule
 ) -> SectorLaw:
     """Sectors, saddles and nodes for the given cuts; the search for sectors starts at ``first`` with saddle ``guess``."""
     coarse = Bins(model, rough, cuts)
-    sectors, _ = coarse.relevant(level, guess, first)
-    if len(sectors) > MAX_SECTORS:
-        return build(model, level, (), rough, guess, (), order, real)
-    bins = Bins(model, fine_nodes(coarse, level, sectors, order, real), cuts)
-    main = max(sectors, key=lambda s: s.log_bound(level))
-    kept, left_out = bins.relevant(level, main.s, main.special)
-    return SectorLaw(model, level, bins, tuple(kept), left_out, rough, order, real)
+    tried, kept, left_out = coarse.relevant(level, guess, first)
+    found = tried.take(slice(kept))
+    if kept > MAX_SECTORS:
+        return build(model, level, (), rough, guess, (), rule)
+    end, x_end = _end(model, found, rule)
+    if rule.real and model.neuron.kind != "wr" and max(x_end, float(rough.edges[-1])) <= MAX_EVEN * rule.step * model.neuron.scale:
+        if x_end <= float(rough.edges[-1]):
+            return SectorLaw(model, level, coarse, tried, kept, left_out, rough, rule, end)
+        return build(model, level, cuts, model.neuron.rough(0.0, x_end, rule.step), guess, first, rule)
+    bins = Bins(model, fine_nodes(coarse, level, found, x_end, rule), cuts)
+    main = found.main(level)
+    return SectorLaw(model, level, bins, *bins.relevant(level, main.s, main.special), rough, rule, end)
+
+
+def _end(model: Any, table: Table, rule: Rule) -> tuple[float, float]:
+    """The tilt up to which the nodes have to serve the last bin, which alone reaches out to infinity, and how far out it takes them: the
+    largest saddle of the sectors with a neuron there and, for ``real`` tilts, REACH beyond or half the way to the end of all tilts."""
+    saddles = table.values[:, 0]
+    if table.special.shape[1]:
+        saddles = saddles[table.special[:, -1] > 0]
+    highest, limit = float(saddles.max(initial=0.0)), s_limit(model)
+    if rule.real and highest == 0.0:  # nobody is there: any tilt will do to bound what it would be worth
+        highest = min(float(table.values[:, 0].min()), 0.5 * limit)
+    reach, kappa = model.neuron.reach, model.variance_scale
+    if rule.real:
+        end = min(REACH * highest, 0.5 * (highest + limit))
+        try:
+            return end, reach(kappa * end**2)
+        except NoTiltError:  # only the saddles themselves are within reach
+            pass
+    return highest, reach(kappa * highest**2)
 
 
 def unsectored(model: Any, level: float) -> Sector:
     """The saddle of the whole law, on nodes made for it: one sector with all neurons in one bin."""
     whole, rough = chernoff(model, level)
-    return build(model, level, (), rough, whole.s, (), 16, True).sectors[0]
+    rule = rule_of(model, 0, True)
+    return build(model, level, (), _served(model, whole.s, rough, rule), whole.s, (), rule).sectors[0]
 
 
-def rounding(sector: Sector, level: float) -> float:
-    """What the exponents' own rounding adds to the error of a log probability, in nats."""
-    return 4.0 * EPS * (abs(sector.cumulants[0]) + abs(sector.s * level) + abs(sector.log_weight))
-
-
-def sector_law(model: Any, level: float, *, variant: int = 0, real: bool = True) -> SectorLaw:
-    """The law in sectors at level > 0, on nodes for real tilts (for contours too unless ``real``); ``variant`` 1 uses another cut and
-    other nodes."""
-    return _laws(model, level, (variant,), real)[0]
+def sector_law(model: Any, level: float, *, variant: int = 0) -> SectorLaw:
+    """The law in sectors at level > 0; ``variant`` 1 uses another cut and other nodes."""
+    return _laws(model, level, (variant,), False)[0]
 
 
 def sector_laws(model: Any, level: float, *, real: bool = False) -> list[SectorLaw]:
@@ -393,29 +347,51 @@ def sector_laws(model: Any, level: float, *, real: bool = False) -> list[SectorL
 
 
 def _laws(model: Any, level: float, variants: tuple[int, ...], real: bool) -> list[SectorLaw]:
-    use = [((13, 0.93) if variant else (16, 1.0)) for variant in variants]
+    use = [(rule_of(model, variant, real), 0.93 if variant else 1.0) for variant in variants]
     try:
         whole, rough = chernoff(model, level)
     except NoTiltError:
-        far = [(_far_start(model, level, shift), order) for order, shift in use]
+        far = [(_far_start(model, level, shift), rule) for rule, shift in use]
         if None in [start for start, _ in far]:
             raise
         return [
-            build(model, level, (start[0],), start[1], start[2], (start[3],), order, real) for start, order in far if start is not None
-        ]
+            build(model, level, (start[0],), _served(model, start[2], start[1], rule), start[2], (start[3],), rule)
+            for start, rule in far if start is not None
+        ]  # fmt: skip
     theta = model.variance_scale * whole.s**2
     x, density = _tilted(theta, rough)
     _, lowest = _valley(x, density, 0.05)
     if lowest < 0:
-        return [build(model, level, (), rough, whole.s, (), order, real) for order, _ in use]
+        return [build(model, level, (), _served(model, whole.s, rough, rule), whole.s, (), rule) for rule, _ in use]
     tilted = rough.lw + theta * rough.gg
     mass = np.exp(tilted - tilted.max())
     laws = []
-    for order, shift in use:
+    for rule, shift in use:
         cut = float(x[lowest]) * shift
         share = float(np.sum(mass[rough.x >= cut]) / np.sum(mass))
-        laws.append(build(model, level, (cut,), rough, whole.s, (round(model.width * share),), order, real))
+        laws.append(build(model, level, (cut,), _served(model, whole.s, rough, rule), whole.s, (round(model.width * share),), rule))
     return laws
+
+
+def rule_of(model: Any, variant: int, real: bool) -> Rule:
+    """The nodes of either variant.  The trapezoid rule in steps of h errs by exp(-2 pi^2 (width/h)^2) for a Gaussian, and wells are half a
+    standard deviation wide or more; and by exp(-2 pi a/h) where the overlap is singular at a distance a, sigma_w or so, off the real
+    axis, which for few dimensions asks for more."""
+    return Rule(13 if variant else 16, (0.5 if variant else 0.38) * min(1.0, math.sqrt(model.dim) / 3.0), real)
+
+
+def _served(model: Any, s: float, rough: Nodes, rule: Rule) -> Nodes:
+    """Nodes spaced as real tilts need, as far out as rough ones and as thrice the tilt of s needs: few specialised neurons need a higher
+    one than the whole law."""
+    law, theta = model.neuron, model.variance_scale * s * s
+    if not rule.real or law.kind == "wr":
+        return rough
+    x_end = float(rough.edges[-1])
+    try:
+        x_end = max(x_end, law.reach(min(3.0 * theta, 0.5 * (theta + law.theta_max))))
+    except NoTiltError:  # too far out for these tilts: nobody may need them
+        pass
+    return law.rough(0.0, x_end, rule.step)  # type: ignore[no-any-return]
 
 
 def _far_start(model: Any, level: float, shift: float) -> tuple[float, Nodes, float, int] | None:
@@ -462,26 +438,22 @@ def _doubled(width: int) -> Iterator[int]:
     yield width
 
 
-def fine_nodes(bins: Bins, level: float, sectors: list[Sector], order: int, real: bool) -> Nodes:
-    """Quadrature nodes that serve the saddles and, unless ``real``, the contours of all the given sectors, found on rough ``bins``.
+def fine_nodes(bins: Bins, level: float, table: Table, x_end: float, rule: Rule) -> Nodes:
+    """Quadrature nodes out to ``x_end`` at least that serve the saddles and, unless they are for real tilts only, the contours of all
+    the given sectors, found on rough ``bins``.
 
     They are made for the sectors of extreme and middle tilt, for the heaviest, and for the heaviest with a neuron in each bin.
     """
     model, law = bins.model, bins.model.neuron
-    by_tilt = sorted(sectors, key=lambda s: s.s)
-    by_weight = sorted(sectors, key=lambda s: s.log_bound(level), reverse=True)
-    picked = [by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], by_weight[0]]
-    for b in range(len(bins.cuts)):
-        picked += [s for s in by_weight if s.special[b]][:1]
-    picked = list({s.special: s for s in picked}.values())
-    x_end = float(bins.nodes.edges[-1])
-    outer = [s.s for s in sectors if not bins.bounded(s.special)]
-    if outer:
-        x_end = max(x_end, float(law.rough(model.variance_scale * max(outer) ** 2).edges[-1]))
+    by_tilt, worth = np.argsort(table.values[:, 0], kind="stable").tolist(), table.log_bounds(level)
+    rows = [by_tilt[0], by_tilt[len(by_tilt) // 2], by_tilt[-1], int(np.argmax(worth))]
+    for held in (table.special > 0).T:
+        rows += [int(np.argmax(np.where(held, worth, -np.inf)))] if held.any() else []
+    picked = [table.sector(i) for i in dict.fromkeys(rows)]
     tilts = np.array(sorted({0.0, *(model.variance_scale * s.s**2 for s in picked)}))
     needed = [np.array([model.width > s.k, *(n > 0 for n in s.special)]) for s in picked]
-    contours = [Contour(_contour(model, level, s, real), used, bins.sizes(s)) for s, used in zip(picked, needed, strict=True)]
-    return law.nodes(tilts, contours, bins.cuts, x_end, order)  # type: ignore[no-any-return]
+    contours = [Contour(_contour(model, level, s, rule.real), used, bins.sizes(s.s)) for s, used in zip(picked, needed, strict=True)]
+    return law.nodes(tilts, contours, bins.cuts, max(x_end, float(bins.nodes.edges[-1])), rule.order)  # type: ignore[no-any-return]
 
 
 def _contour(model: Any, level: float, sector: Sector, real: bool) -> NDArray[np.complex128]:

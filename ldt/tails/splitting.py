@@ -20,6 +20,7 @@ from ldt.numerics.random import block_generator, entropy_of
 from ldt.results import Cost, jsonable
 from ldt.tails.averages import refine
 from ldt.tails.climb import Rung, climb, systematic
+from ldt.tails.moves import black_box
 from ldt.tails.replicates import combined, doubts, repeated, specialised_counts
 
 Array = NDArray[np.float64]
@@ -84,8 +85,8 @@ class Replicate:
 
 
 def splitting(
-    model: Any, level: float, *, density: bool = False, side: str = "upper", replicates: Any = 8, particles: Any = 400, moves: Any = 6,
-    **rest: Any,
+    model: Any, level: float, *, density: bool = False, side: str = "upper", replicates: Any = 8, particles: Any = None,
+    moves: Any = None, **rest: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Estimate log P(A >= level) of a network by splitting; a dict of TailResult fields.
 
@@ -93,14 +94,17 @@ def splitting(
     ----------
     replicates : int
         Independent climbs, 2 to 1000; their spread is the error.
-    particles : int
-        Chains a climb, 2 to 1e6.
-    moves : int
-        Sweeps over all units at every level, 1 to 1e5.
+    particles : int, optional
+        Chains a climb, 2 to 1e6; by default 400, of a black box (a plain score of parameters without units) 1000.
+    moves : int, optional
+        Sweeps over all units at every level, 1 to 1e5, by default 6, of a black box 10; where the chains are after each of them (of more
+        than 16: after 8 to 16 of them) is the pool that goes on.
     target_error, rng, workers, progress
         As in ``repeated_work``.
     """
-    n, sweeps = field_integer("particles", particles, 2, 10**6), field_integer("moves", moves, 1, 10**5)
+    chains, often = (1000, 10) if black_box(model) else (400, 6)
+    n = field_integer("particles", chains if particles is None else particles, 2, 10**6)
+    sweeps = field_integer("moves", often if moves is None else moves, 1, 10**5)
     work = partial(replicate, level=level, particles=n, moves=sweeps)
     return repeated_work(work, model, side, replicates, lognormal=True, particles=n, **rest)
 
@@ -128,7 +132,8 @@ def repeated_work(
 def replicate(r: int, *, network: Network, level: float, particles: int, moves: int, entropy: int) -> Replicate:
     """Replicate r: one climb, corrected for the average over the data."""
     random = block_generator(entropy, r)
-    scout = climb(network, level, particles, moves, random)
+    few = max(particles // 8, min(particles, 50)) if black_box(network) else particles  # levels and steps need few, laws of units many
+    scout = climb(network, level, few, moves, random)
     found = scout if scout.stuck else climb(network, level, particles, moves, random, scout.route)
     tallies: dict[str, tuple[int, int]] = {}
     for rung in found.rungs:
@@ -139,7 +144,7 @@ def replicate(r: int, *, network: Network, level: float, particles: int, moves: 
         "levels": tuple(rung.level for rung in found.rungs), "climbed": climbed(network, found.rungs),
         "acceptance": tallies, "memories": tuple(rung.memory for rung in found.rungs),
         "ancestors": found.ancestors, "evaluations": found.evaluations + (0 if found is scout else scout.evaluations), "stuck": found.stuck,
-        "floor": sum(rung.variance for rung in found.rungs) / particles,
+        "floor": sum(rung.variance for rung in found.rungs),
     }  # fmt: skip
     return finished(found.logp, network, level, found.x, found.q, random, common)
 

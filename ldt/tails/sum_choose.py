@@ -13,6 +13,8 @@ from ldt.models.law_quadrature import DensityLaw
 from ldt.models.laws import Affine
 from ldt.models.sums import Sum
 from ldt.results import Plan
+from ldt.tails.certified_sums import KNOWN, terms_of
+from ldt.tails.choose import PROVED, installed
 
 #: Probabilities above this are left of 1 by the light side with an error below 1e-8.
 CARRIED = 1e-5
@@ -64,6 +66,7 @@ def choose(model: Sum, level: float, side: str = "upper", density: bool = False)
     else:
         side = "upper" if upper else "lower"
         chosen, reason = "exact", f"only the {side} tail is light: it is exact, the other is its complement and exact while not small"
+    proved = terms_of(model) is not None
     notes: list[tuple[str, float | None, Any]] = [
         ("exact", None if loose and terms > 20 else 2.0 if known else 0.02,
          "the transform on its cut, and a ray" if known else "contour inversion of the cgf"),
@@ -73,5 +76,6 @@ def choose(model: Sum, level: float, side: str = "upper", density: bool = False)
         ("conditional", 1e5 * one.n * 3e-8 if one is not None and 1e5 * one.n <= MAX_DRAWS else None,
          "Asmussen-Kroese: the largest term integrated out; says where not to trust it" if one is not None else "for heavy tails"),
         ("bigjump", None if one is None else 1e-4, "for heavy tails" if one is None else "one term makes the event; estimates its error"),
+        ("certified", 0.02 if proved and installed("flint") else None, PROVED if proved else f"{KNOWN} only"),
     ]  # fmt: skip
     return Plan(chosen, reason, tuple({"method": m, "seconds": s, "note": note} for m, s, note in notes))

@@ -184,7 +184,8 @@ def _conditioning(model: Sum, s0: float, x: float) -> float:
         base = law.base if isinstance(law, Affine) else law
         if isinstance(base, DensityLaw):  # what the quadrature misses of the mass; a small tilt sees it only as far as it tilts
             tilt = abs(s0) * math.sqrt(law.var) if math.isfinite(law.var) else 1.0
-            laws += SAFETY * n * max(base.defect, 2.0 * EPS) * (min(1.0, tilt) if tilt > SMALL else tilt * tilt)
+            missed = base.tilted_defect(s0 * (law.weight if isinstance(law, Affine) else 1.0))
+            laws += SAFETY * n * missed * (min(1.0, tilt) if tilt > SMALL else tilt * tilt)
     return EPS * (2.0 * model.frame(s0, x).size + abs(s0) * abs(x)) + laws
 
 

@@ -91,6 +91,11 @@ def _start(model: Sum, target: float, side: str) -> tuple[float, float]:
     return one.sign * one.shift + sign * one.factor * (bulk + jump), one.factor * abs(jump)
 
 
+def _log_rest(log_p: float) -> float:
+    """log(1 - p)."""
+    return math.log(-math.expm1(log_p)) if log_p < 0.0 else -math.inf
+
+
 def _newton(model: Sum, target: float, lower: bool) -> float:
     low, high = model.support
     side = "lower" if lower else "upper"
@@ -101,11 +106,10 @@ def _newton(model: Sum, target: float, lower: bool) -> float:
         return sign * (sum_exact(model, x, side=side).logp - target)
 
     if model.atom is not None and math.isfinite(model.atom[0]):
-        a = model.atom[0]
-        at = sum_exact(model, a, side="lower").logp
-        if lower and at >= target and (a == low or gap(float(np.nextafter(a, -math.inf))) < 0.0):
-            return a
-        if not lower and a == low and math.log(-math.expm1(at)) <= target:
+        a, log_atom = model.atom
+        with_it = sum_exact(model, a, side="lower").logp  # log P(S <= a), and of P(S < a)
+        without = with_it + _log_rest(min(log_atom - with_it, 0.0)) if with_it > -math.inf else with_it
+        if without < target <= with_it if lower else _log_rest(with_it) <= target < _log_rest(without):
             return a
     x, sd = _start(model, target, side)
     value = gap(x)

@@ -78,6 +78,8 @@ def _one(model: Any, x: float, density: bool, upper: bool, span: float) -> Value
     at_mean = math.isfinite(model._mean) and abs(x - model._mean) <= 1e-13 * (abs(x) + math.sqrt(model._var))
     s = 0.0 if at_mean else saddle(model, x, towards, pole=False, tol=1e-13)
     k = derivatives(model, s)
+    if not k[2] > 0.0:  # the last atom of the support: its tilt is infinite
+        return Value(math.nan, math.inf, SumSaddleDetail(s, math.inf, 0.0, span or None))
     turned = sign if not density else 1.0
     cumulants = (k[0], turned * k[1], k[2], turned * k[3], k[4])
     # K is centred: K(s) - s x = centred(s) - s (x - E S)

@@ -172,7 +172,7 @@ class ThreeLayerState(State):
     """Chains that remember the first layer's outputs ``phi`` (n, N1, points), the middle preactivations ``inner`` (n, N2, points) and the
     features ``h`` (n, N2), so that a first-layer neuron's move costs N2 error functions a point and no sum over the N1 others.
 
-    ``inner`` is corrected by differences, and summed afresh whenever chains are selected.
+    ``inner`` is corrected by differences, and summed afresh at every level, where the state is a new one.
     """
 
     arrays: ClassVar[tuple[str, ...]] = ("x", "q", "phi", "inner", "h")
@@ -222,10 +222,6 @@ class ThreeLayerState(State):
         self.phi[mine] = self.network._phi(self.network.layers[0].units(np.ascontiguousarray(x[mine])))
         self.inner[mine] = self._summed(mine)
         self.h[mine] = self.network._scale * overlaps(self.inner[mine], self._weights)
-
-    def select(self, index: Any) -> None:
-        super().select(index)
-        self.inner = self._summed(np.arange(len(self.x)))
 
 
 __all__ = ["ThreeLayerNetwork"]

@@ -101,7 +101,7 @@ def test_one_multinomial_draw_is_as_many_look_ups(width: int, monkeypatch: pytes
     model = ldt.AlignmentSum(width, 5)
     law = sector_law(model, 1.0)
     index = max(range(len(law.sectors)), key=lambda i: law.sectors[i].log_bound(1.0))
-    typical = atoms.bin_atoms(law, index, 1.0)[0]
+    typical = atoms.bin_atoms(law, index, 1.0, False)[0]
     mean, square = float(typical.p @ typical.gg), float(typical.p @ typical.gg**2)
     truth = ldt.logsf(model, 1.0)
     assert len(typical.p) < width / 2
@@ -145,7 +145,7 @@ def test_misfit_is_rounding_and_sees_what_is_wrong(name: str) -> None:
     model, level = MODELS[name]
     law = sector_law(model, level)
     sector = max(law.sectors, key=lambda s: s.log_bound(level))
-    assert atoms.misfit(law, (sector,)) < 1e-10
+    assert atoms.misfit(law, (sector,), level, False) < 1e-10
     theta = model.variance_scale * sector.s**2
     nodes = law.bins.nodes
     last = slice(law.bins.start[-2], None) if sector.special and sector.special[-1] else slice(0, law.bins.start[1])
@@ -155,7 +155,7 @@ def test_misfit_is_rounding_and_sees_what_is_wrong(name: str) -> None:
     count = sector.special[-1] if last.stop is None else model.width - sector.k
     due = 1e-6 * count * theta * float(tilted @ nodes.gg[last] / tilted.sum())
     bins = type(law.bins)(model, nodes._replace(gg=moved), law.bins.cuts)
-    assert atoms.misfit(replace(law, bins=bins), (sector,)) == pytest.approx(due, rel=0.02)
+    assert atoms.misfit(replace(law, bins=bins), (sector,), level, False) == pytest.approx(due, rel=0.02)
 
 
 def test_misfit_is_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from scipy import stats
 import ldt
 from ldt.cli.main import commands
 from ldt.errors import MethodError, ModelError, NoTiltError
+from ldt.models import law_scipy
 from ldt.models.law_atoms import common_span
 from ldt.models.law_text import parse_law
 from ldt.models.laws import Affine, as_law
@@ -291,6 +292,41 @@ def test_measured_tail_classes() -> None:
     assert as_law(stats.geninvgauss(1.2, 2.0)).tilt_range[1] == pytest.approx(1.0, rel=1e-6)
     assert not as_law(stats.crystalball(2.0, 3.0)).light("lower")
     assert as_law(stats.crystalball(2.0, 3.0)).light("upper")
+
+
+@pytest.mark.parametrize("p", [0.9, 0.99, 0.999, 0.9999, 1.0, 1.0001, 1.01, 1.1, 1.15])
+@pytest.mark.parametrize("power", [0.0, 2.0])
+def test_a_stretched_tail_is_told_from_an_exponential_one(p: float, power: float) -> None:
+    """A density x^power exp(-x^p) has every tilt for p > 1 and none for p < 1, however near p is to 1."""
+    due = math.inf if p > 1.0 else 1.0 if p == 1.0 else 0.0
+    assert law_scipy._measured_end(lambda x: power * np.log(x) - x**p, "own") == pytest.approx(due, rel=1e-9)
+    law = stats.gengamma(1.0 + power / p, p) if power else stats.exponweib(1.0, p)
+    assert as_law(law).tilt_range[1] == due
+    assert law_scipy.tilt_ends(stats.halfgennorm, (p,), (0.0, math.inf))[1] == due
+
+
+def test_a_light_tail_that_is_exponential_to_a_logarithm() -> None:
+    """Of exp(-x log x) and exp(-x/log x) the decay rate changes ever more slowly, but has no limit that is a number."""
+    assert law_scipy._measured_end(lambda x: -x * np.log(x), "own") == math.inf
+    assert law_scipy._measured_end(lambda x: -x / np.log1p(x), "own") == 0.0
+
+
+def test_a_stretched_tail_near_an_exponential_one_is_refused() -> None:
+    with pytest.raises(NoTiltError, match=r"infinite for every s > 0.*heavy"):
+        ldt.tail(ldt.IidSum(stats.gengamma(1.0, 0.97), 10), 60.0, method="saddlepoint")
+
+
+def test_a_law_of_angles_is_refused_as_one() -> None:
+    """SciPy's vonmises has the whole line as support and a density of period 2 pi; vonmises_line is the law on [-pi, pi]."""
+    with pytest.raises(ModelError, match=r"repeats every 2 pi.*vonmises_line"):
+        ldt.parse_law("vonmises(2)")
+    one = ldt.tail(ldt.IidSum(ldt.parse_law("vonmises_line(2)"), 1), 1.0)
+    assert one.logp == pytest.approx(stats.vonmises_line(2.0).logsf(1.0), rel=1e-10)
+
+
+def test_a_density_that_does_not_fall_is_refused() -> None:
+    with pytest.raises(ModelError, match="cannot be told"):
+        law_scipy._measured_end(lambda x: 0.0 * x, "own")
 
 
 def test_the_light_side_of_a_heavy_law() -> None:

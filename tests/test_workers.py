@@ -120,7 +120,7 @@ def test_same_bytes_by_a_scheduler_that_runs_already() -> None:
 def test_what_is_shipped_is_small() -> None:
     law = sector_law(ldt.AlignmentSum(50, 50), 1.0)
     for i in range(len(law.sectors)):
-        assert len(pickle.dumps(bin_atoms(law, i, 1.0))) < 20_000
+        assert len(pickle.dumps(bin_atoms(law, i, 1.0, False))) < 20_000
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "two", None, True, 1000])

@@ -55,10 +55,10 @@ ENDS: dict[str, Callable[..., tuple[float, float]]] = {
     "pareto": lambda b: (-INF, 0.0),
     "lomax": lambda c: (-INF, 0.0),
     "lognorm": lambda s: (-INF, 0.0),
-    "weibull_min": lambda c: (-INF, INF if c > 1 else 1.0 if c == 1 else 0.0),
-    "weibull_max": lambda c: (-(INF if c > 1 else 1.0 if c == 1 else 0.0), INF),
-    "dweibull": lambda c: _both(INF if c > 1 else 1.0 if c == 1 else 0.0),
-    "gennorm": lambda beta: _both(INF if beta > 1 else 1.0 if beta == 1 else 0.0),
+    "weibull_min": lambda c: (-INF, _stretched(c)),
+    "weibull_max": lambda c: (-_stretched(c), INF),
+    "dweibull": lambda c: _both(_stretched(c)),
+    "gennorm": lambda beta: _both(_stretched(beta)),
     "hypsecant": lambda: (-1.0, 1.0),
     "genlogistic": lambda c: (-c, 1.0),
     "moyal": lambda: (-INF, 0.5),
@@ -75,6 +75,9 @@ ENDS: dict[str, Callable[..., tuple[float, float]]] = {
     "invweibull": lambda c: (-INF, 0.0),
     "johnsonsu": lambda a, b: (0.0, 0.0),
     "zipf": lambda a: (-INF, 0.0),
+    "gengamma": lambda a, c: (-INF, _stretched(c)),
+    "exponweib": lambda a, c: (-INF, _stretched(c)),
+    "halfgennorm": lambda beta: (-INF, _stretched(beta)),
     "genpareto": lambda c: (-INF, 0.0 if c > 0 else 1.0 if c == 0 else INF),
     "genextreme": lambda c: (-INF, 0.0) if c < 0 else (-INF, 1.0) if c == 0 else (0.0 if c > 1 else -1.0 if c == 1 else -INF, INF),
     "truncpareto": lambda b, c: (-INF, INF),
@@ -83,6 +86,15 @@ ENDS: dict[str, Callable[..., tuple[float, float]]] = {
     "planck": lambda a: (-INF, a),
     "logser": lambda p: (-INF, -math.log(p)),
 }  # fmt: skip
+
+
+#: Changes of the decay rate at a doubling that may be rounding in SciPy's log densities (1e-8 seen at x = 2^29).
+NOISE = 1e-7
+
+
+def _stretched(p: float) -> float:
+    """The end of the tilts of a density that falls as exp(-x^p)."""
+    return INF if p > 1.0 else 1.0 if p == 1.0 else 0.0
 
 
 def _both(end: float) -> tuple[float, float]:
@@ -101,6 +113,11 @@ def from_scipy(law: Any) -> Law:
     if dist is None or not hasattr(dist, "_parse_args") or not hasattr(law, "args"):
         hint = "; freeze it first, for instance stats.gamma(2)" if hasattr(law, "_parse_args") else ""
         raise ModelError(f"law: must be a frozen scipy.stats law or an ldt law, got {type(law).__name__}{hint}")
+    if dist.name == "vonmises":
+        raise ModelError(
+            "law: vonmises is a law of angles: SciPy's density repeats every 2 pi, so that over the line it is no density; for the law on"
+            " [-pi, pi] use vonmises_line"
+        )
     shapes, loc, scale = dist._parse_args(*law.args, **law.kwds)
     values = [*shapes, loc, scale]
     if any(np.ndim(v) for v in values):
@@ -163,25 +180,36 @@ def tilt_ends(dist: Any, shapes: tuple[float, ...], support: tuple[float, float]
         lower, upper = ENDS[dist.name](*shapes)
     else:
         density = dist.logpmf if hasattr(dist, "logpmf") else dist.logpdf
-        lower = -_measured_end(lambda x: density(-x, *shapes))
-        upper = _measured_end(lambda x: density(x, *shapes))
+        lower = -_measured_end(lambda x: density(-x, *shapes), dist.name) if support[0] == -INF else 0.0
+        upper = _measured_end(lambda x: density(x, *shapes), dist.name) if support[1] == INF else 0.0
     return (-INF if math.isfinite(support[0]) else lower), (INF if math.isfinite(support[1]) else upper)
 
 
-def _measured_end(log_density: Callable[[Any], Any]) -> float:
-    """lim -log p(x)/x as x -> +inf, from r(x) at doublings: 0, a number, or infinity, by the trend of the last ones."""
+def _measured_end(log_density: Callable[[Any], Any], name: str) -> float:
+    """lim -log p(x)/x as x -> +inf, from r(x) at doublings: 0, a number, or infinity, by the trend of the last ones.
+
+    Of an exponential tail r(x) = r + c/x + ..., so that e = log(r(2x)/r(x)) halves at each doubling; of one that falls as exp(-x^p) it
+    stays at (p - 1) log 2, however near p is to 1.
+    """
     x = 2.0 ** np.arange(0, 41)
     with np.errstate(all="ignore"):
         values = np.asarray(log_density(x), dtype=float)
-    good = np.isfinite(values)
-    last = int(np.max(np.flatnonzero(good))) if good.any() else 0
-    if last < 3:
-        return INF  # the density has underflown before x = 8
-    rates = -(values[1 : last + 1] - values[:last]) / x[:last]
-    trend = rates[-1] / rates[-2] if rates[-2] > 0.0 else 1.0
-    if trend > 1.2:
+        good = np.isfinite(values)
+        last = int(np.max(np.flatnonzero(good))) if good.any() else 0
+        if last < 3:
+            return INF  # the density has underflown before x = 8
+        rates = -(values[1 : last + 1] - values[:last]) / x[:last]
+        change = np.log(rates[1:] / rates[:-1])[-3:]
+    if not (rates[-2] > 0.0 and rates[-1] > 0.0):
+        raise ModelError(
+            f"law: how fast the density of {name} falls far out cannot be told from its values; give a CgfLaw with its tilt_range"
+        )
+    if change[-1] > 0.18:
         return INF
-    if trend < 0.93:
+    if change[-1] < -0.07:
         return 0.0
+    size = np.maximum(np.abs(change), NOISE)
+    if not np.all(size[1:] <= np.maximum(0.7 * size[:-1], NOISE)):  # also false where a rate was not positive
+        return INF if change[-1] > 0.0 else 0.0
     # r(x) = r + c/x: one step of Richardson's extrapolation.
     return float(2.0 * rates[-1] - rates[-2])

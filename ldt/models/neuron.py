@@ -451,9 +451,12 @@ class NeuronLaw:
     def _first_edges(self, points: NDArray[np.complex128], cuts: tuple[float, ...], x_end: float, order: int) -> Array:
         """Panels of about two standard deviations, wider far out, where only a plateau or a lone well can be (40 standard deviations
         are still sampled finely enough not to miss a well), and halving towards 0 until |theta| g^2 <= 1 there (far out on
-        a contour only the smallest overlaps count), with the cuts among the edges."""
+        a contour only the smallest overlaps count), with the cuts among the edges.  Of an overlap that is linear far out the event takes a
+        part of the plateau as narrow as the prior: panels grow to two of their first widths there."""
         width = (2.0 if order == ORDER else 1.7) * self.scale
-        edges = np.array([*(x for x in _growing(width, x_end) if x < (1.0 - 1e-9) * x_end), x_end])  # no panel that cannot be halved
+        widest = (20.0 if self.theta_max == math.inf else 2.0) * width
+        # No panel that cannot be halved.
+        edges = np.array([*(x for x in _growing(width, x_end, widest) if x < (1.0 - 1e-9) * x_end), x_end])
         ball, _, gg = self._small_ball
         x = float(ball[max(int(np.searchsorted(gg * np.max(np.abs(points)), 1.0)) - 1, 0)])
         if x < 0.5 * width:
@@ -543,12 +546,12 @@ def real_contour(theta: float) -> Contour:
     return Contour(np.array([complex(theta)]), np.array([True]), np.array([np.inf]))
 
 
-def _growing(width: float, end: float) -> Iterator[float]:
-    """0, width, 2 width, ... below end, in steps that grow to a twentieth of the position and at most 20 width."""
+def _growing(width: float, end: float, widest: float) -> Iterator[float]:
+    """0, width, 2 width, ... below end, in steps that grow to a twentieth of the position and at most ``widest``."""
     x = 0.0
     while x < end:
         yield x
-        x += min(max(width, 0.05 * x), 20.0 * width)
+        x += min(max(width, 0.05 * x), widest)
 
 
 def _parts(x: Array, cuts: tuple[float, ...]) -> list[NDArray[np.bool_]]:

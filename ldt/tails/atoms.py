@@ -6,13 +6,14 @@ law whose M(theta) is that of the neuron to rounding.  In a sector at tilt theta
     p_j = exp(lw_j + theta g_j^2)/M_b(theta),      ratio of prior to drawn mass:  M_b(theta) exp(-theta g_j^2),
 
 so that a sample's weight hangs on T = sum_i g_i^2 alone, and is exact for the law that is drawn from.  A neuron that carries the event
-alone is drawn by 0.8 of prior times Phi(-level/sqrt V), V with the mean of the others, and 0.2 of its tilt: closer to its law given
-the event, with ratios of its own.
+alone is drawn by 0.8 of prior times Phi(-level/sqrt V) (for the density, the normal density of variance V), V with the mean of the others,
+and 0.2 of its tilt: closer to its law given the event, with ratios of its own.
 
 n neurons of one bin are n look-ups (ldt.numerics.alias) or, where n is many times the number K of atoms, one multinomial draw of how many
 of them are at each atom (K binomial draws, whatever n): the same law.
 
-What the atoms miss of the neuron's law is measured by a rule that shares no nodes with them (``misfit``), and is part of the error.
+What the atoms miss of the neuron's law is measured by a rule that shares no nodes with them (``misfit``), and is part of the error.  That
+M agrees at real tilts is enough where T is a sum of many; of FEW neurons the event's mean over one of them is compared as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +39,16 @@ Array = NDArray[np.float64]
 BINOMIAL = 50
 #: Share of the plain tilt mixed into a lone neuron's law, which keeps its weights bounded.
 DEFENCE = 0.2
+#: One neuron has at least 1/CARRIED of an event that it carries alone.
+CARRIED = 20.0
+#: Keeps a variance positive where g is 0.
+TINY = 1e-300
 #: The second rule: points on a cell of half a standard deviation, cells of that width, and mass below exp(-DROP) left out.
 POINTS, CELLS, DROP = 10, 4000, 60.0
+#: So few neurons see more of one's law than its M at real tilts (few may all be small, and two large ones sum to a narrow range of sizes);
+#: and the cells of the second rule that halve towards 0 for them.
+FEW = 4
+HALVINGS = {"w": 170, "v": 170, "wr": 40}
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def effort(law: SectorLaw) -> int:
     return min(int(law.model.width), BINOMIAL * len(law.bins.nodes.gg))
 
 
-def bin_atoms(law: SectorLaw, index: int, level: float) -> list[Atoms]:
+def bin_atoms(law: SectorLaw, index: int, level: float, density: bool) -> list[Atoms]:
     """The neurons of the sector with this index, bin by bin."""
     sector, model, bins = law.sectors[index], law.model, law.bins
     theta = model.variance_scale * sector.s**2
@@ -94,7 +104,7 @@ def bin_atoms(law: SectorLaw, index: int, level: float) -> list[Atoms]:
         log_m = log_moment(theta, lw, gg, bins.deficit[b])[0]
         log_p = _normalised(lw + theta * gg)
         if n == 1 and (sector.k == 1 if b else model.width == 1):
-            alone = _normalised(lw + _reached(law, theta, level, model.width - 1, gg))
+            alone = _normalised(lw + log_event(level, 2.0 * model.variance_scale * (_others(law, theta) + gg + TINY), density))
             log_p = _normalised(np.logaddexp(math.log(1.0 - DEFENCE) + alone, math.log(DEFENCE) + log_p))
             found.append(Atoms(1, np.exp(log_p), gg, log_m, theta, lw - log_p))
         else:
@@ -106,36 +116,50 @@ def _normalised(logs: Array) -> Array:
     return np.asarray(logs - np.logaddexp.reduce(logs))
 
 
-def _reached(law: SectorLaw, theta: float, level: float, others: int, gg: Array) -> Array:
-    """log Phi(-level/sqrt V) as a function of one neuron's g^2, the ``others`` in the typical bin at their tilted mean."""
-    nodes, end = law.bins.nodes, law.bins.start[1]
-    rest = others * log_moment(theta, nodes.lw[:end], nodes.gg[:end], -1.0)[1] if others else 0.0
-    return np.asarray(log_ndtr_array(-level / np.sqrt(2.0 * law.model.variance_scale * (rest + gg + 1e-300))))
+def log_event(level: float, v: Any, density: bool) -> Any:
+    """log Phi(-level/sqrt v), or the log of the normal density of variance v at ``level``."""
+    if density:
+        return -0.5 * level * level / v - 0.5 * np.log(2.0 * math.pi * v)
+    return log_ndtr_array(-level / np.sqrt(v))
 
 
-def carrier(law: SectorLaw, index: int, level: float) -> float:
+def _others(law: SectorLaw, theta: float) -> float:
+    """The sum of g^2 over all neurons but one, in the typical bin at their tilted mean."""
+    nodes, end, others = law.bins.nodes, law.bins.start[1], law.model.width - 1
+    return float(others * log_moment(theta, nodes.lw[:end], nodes.gg[:end], -1.0)[1]) if others else 0.0
+
+
+def carrier(law: SectorLaw, index: int, level: float, density: bool, value: float) -> float:
     """Where the neuron begins that carries the event alone in a sector without specialised neurons: the lower tenth of the law
-    prior(x) Phi(-level/sqrt V), V its own, in the typical bin.  inf where it would not be alone (half a neuron beyond, or more)."""
+    prior(x) Phi(-level/sqrt V), V its own, in the typical bin.  inf where it would not be alone: half a neuron beyond, or more; or where
+    one neuron, the others at their prior means, has less than 1/CARRIED of the event, whose log is about ``value`` (of linear overlaps two
+    large neurons carry it at any angle)."""
     theta = law.model.variance_scale * law.sectors[index].s ** 2
     x, lw, gg = (a[: law.bins.start[1]] for a in (law.bins.nodes.x, law.bins.nodes.lw, law.bins.nodes.gg))
+
+    def reached(others: float, density: bool) -> Array:
+        return np.asarray(lw + log_event(level, 2.0 * law.model.variance_scale * (others + gg + TINY), density))
 
     def beyond(log_mass: Array) -> Array:
         mass = np.exp(log_mass - log_mass.max())
         return np.asarray(np.cumsum(mass[::-1])[::-1] / mass.sum())
 
-    place = int(np.searchsorted(-beyond(lw + _reached(law, theta, level, 0, gg)), -0.9))
-    alone = place < len(x) and law.model.width * beyond(lw + theta * gg)[place] < 0.5
+    one = math.log(law.model.width) + float(np.logaddexp.reduce(reached(_others(law, 0.0), density)))
+    place = int(np.searchsorted(-beyond(reached(0.0, False)), -0.9))
+    alone = place < len(x) and law.model.width * beyond(lw + theta * gg)[place] < 0.5 and one > value - math.log(CARRIED)
     return float(x[place]) if alone else math.inf
 
 
-def misfit(law: SectorLaw, sectors: tuple[Sector, ...]) -> float:
-    """The most (nats) that the atoms' sum_b n_b log M_b differs, at the tilts of ``sectors``, from the one by Gauss's rule on small equal
-    cells."""
+def misfit(law: SectorLaw, sectors: tuple[Sector, ...], level: float, density: bool) -> float:
+    """The most (nats) that the atoms differ from Gauss's rule on small equal cells, at the tilts of ``sectors``: in sum_b n_b log M_b, or
+    of FEW neurons in sum_b n_b log E_b[event], one neuron at a time drawn by the prior, the others at their tilted means."""
     neuron, bins, width = law.model.neuron, law.bins, law.model.width
     end, step = float(bins.nodes.edges[-1]), 0.5 * neuron.scale
     edges = step * np.arange(min(CELLS, math.ceil(end / step)))
     far = np.geomspace(edges[-1], end, CELLS) if end > CELLS * step else np.array([end])
-    edges = np.union1d(np.concatenate([edges, far]), [c for c in bins.cuts if c < end])
+    few = width <= FEW
+    small = step * 0.5 ** np.arange(1, HALVINGS[neuron.kind]) if few else []  # where the density of few neurons at small levels comes from
+    edges = np.union1d(np.concatenate([edges, far, small]), [c for c in bins.cuts if c < end])
     thetas = [law.model.variance_scale * s.s**2 for s in sectors]
     middle = 0.5 * (edges[:-1] + edges[1:])
     lw, gg = neuron.atoms(middle, max(thetas))
@@ -151,16 +175,24 @@ def misfit(law: SectorLaw, sectors: tuple[Sector, ...]) -> float:
     place = np.repeat(place[keep], POINTS)
     outside = float(np.sum(np.exp(lw[place > 0])))
     worst = 0.0
+    kappa = law.model.variance_scale
     for sector, theta in zip(sectors, thetas, strict=True):
-        apart = 0.0
+        apart = event = 0.0
         for b, n in enumerate((width - sector.k, *sector.special)):
             if n:
                 part = slice(bins.start[b], bins.start[b + 1])
-                one = log_moment(theta, bins.nodes.lw[part], bins.nodes.gg[part], bins.deficit[b])[0]
-                other = log_moment(theta, lw[place == b].ravel(), gg[place == b].ravel(), -1.0 if b else outside)[0]
-                apart += n * abs(one - other)
-        worst = max(worst, apart)
+                rule = lw[place == b].ravel(), gg[place == b].ravel()
+                one, mean = log_moment(theta, bins.nodes.lw[part], bins.nodes.gg[part], bins.deficit[b])[:2]
+                apart += n * abs(one - log_moment(theta, *rule, -1.0 if b else outside)[0])
+                if few:
+                    others = max(sector.cumulants[1] / (2.0 * kappa * sector.s) - mean, 0.0) if width > 1 else 0.0
+                    logs = [
+                        np.logaddexp.reduce(lws + log_event(level, 2.0 * kappa * (others + ggs + TINY), density))
+                        for lws, ggs in ((bins.nodes.lw[part], bins.nodes.gg[part]), rule)
+                    ]
+                    event += n * abs(float(logs[0] - logs[1]))
+        worst = max(worst, apart, event)
     return worst
 
 
-__all__ = ["Atoms", "bin_atoms", "carrier", "effort", "misfit"]
+__all__ = ["Atoms", "bin_atoms", "carrier", "effort", "log_event", "misfit"]

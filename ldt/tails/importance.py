@@ -24,11 +24,10 @@ from typing import Any
 import numpy as np
 
 from ldt.numerics.random import block_generator, entropy_of
-from ldt.numerics.special import log_ndtr_array
 from ldt.numerics.sums import LogSums
 from ldt.numerics.workers import Progress, checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
-from ldt.tails.atoms import Atoms, bin_atoms, carrier, effort, misfit
+from ldt.tails.atoms import Atoms, bin_atoms, carrier, effort, log_event, misfit
 from ldt.tails.saddlepoint import SAFETY, Evaluation, evaluate, refined, saddle_value
 from ldt.tails.sectors import SectorLaw, build, measurable, sector_law
 
@@ -41,6 +40,9 @@ LEAST = 256
 #: Error (nats) aimed at if nothing is asked, and the share of the value that may be left out (and is added to the error).
 TARGET_ERROR = 0.01
 LEFT_OUT = 1e-4
+#: Weights that are all but equal are now and then small, and n samples may have met none of those: the variance counts so many more of them
+#: than were met, as the interval of a proportion does (Agresti & Coull 1998: z^2/2 of either kind).
+UNSEEN = 2.0
 #: Misfit of the neuron's finite law (nats) that is worth a word.
 MISFIT = 1e-3
 #: Relative variance per sample above which a finer law is looked for.
@@ -91,13 +93,6 @@ def block_sums(task: tuple[Stratum, int, tuple[int, int], int]) -> LogSums:
     return LogSums.of(logs + log_event(stratum.level, 2.0 * stratum.variance_scale * total, stratum.density))
 
 
-def log_event(level: float, v: Any, density: bool) -> Any:
-    """log Phi(-level/sqrt v), or the log of the normal density of variance v at ``level``."""
-    if density:
-        return -0.5 * level * level / v - 0.5 * np.log(2.0 * math.pi * v)
-    return log_ndtr_array(-level / np.sqrt(v))
-
-
 class _Run:
     """The state of one estimate: a sum for every sector, blocks drawn so far, and about how many samples it will take."""
 
@@ -129,7 +124,7 @@ class _Run:
     def stratum(self, i: int) -> Stratum:
         """Sector i, made when first needed."""
         if i not in self.strata:
-            bins = tuple(bin_atoms(self.law, i, self.level))
+            bins = tuple(bin_atoms(self.law, i, self.level, self.density))
             scale = self.law.model.variance_scale
             self.strata[i] = Stratum(self.law.sectors[i].log_weight, bins, scale, self.level, self.density)
         return self.strata[i]
@@ -160,8 +155,7 @@ class _Run:
         if total == -math.inf:
             return math.nan, math.inf
         shares = np.exp(logs - total)
-        # What none of n samples has met has a share of 1/(2n), as Jeffreys' prior has it: no error below that is believed.
-        variance = sum(p * p * (s.relative_variance() + 0.5 / s.n) / s.n for p, s in zip(shares, self.sums, strict=True) if p > 0.0)
+        variance = sum(p * p * (s.relative_variance() + UNSEEN / s.n) / s.n for p, s in zip(shares, self.sums, strict=True) if p > 0.0)
         return total, float(variance)
 
     def shares(self, total: float) -> list[float]:
@@ -258,7 +252,9 @@ def _with_carrier(run: _Run) -> SectorLaw | None:
     sector = law.sectors[worst]
     if scatter[worst] < SCATTER or sector.k or law.model.width == 1:
         return None
-    cut = carrier(law, worst, run.level)
+    # Few samples of weights that scatter tend to come out low: the saddle points' value counts too, where it is a number.
+    value = float(np.fmax(total, evaluate(law, run.level, run.density).log_value))
+    cut = carrier(law, worst, run.level, run.density, value)
     if cut == math.inf:
         return None
     return build(law.model, law.level, (cut, *law.bins.cuts), law.rough, sector.s, (0, *sector.special), law.rule)
@@ -284,7 +280,7 @@ def _kept(found: Evaluation, level: float, density: bool, tolerance: float) -> _
         known = math.isfinite(value) and following < 1.0
         expected.append((law.sectors[i].log_weight + value, following, float(bounds[i])) if known else (reference, math.inf, math.inf))
     main = tuple(law.sectors[i] for i in sorted(keep, key=lambda i: -weights[i])[:3])
-    return _Kept(kept, left, misfit(kept, main), tuple(expected))
+    return _Kept(kept, left, misfit(kept, main, level, density), tuple(expected))
 
 
 def _allocation(run: _Run, source: _Run, target: float, cap: int, floor: int) -> list[int]:

@@ -21,7 +21,7 @@ from ldt.numerics.random import block_generator, entropy_of
 from ldt.numerics.sums import LogSums
 from ldt.numerics.workers import checked_progress, checked_target, interrupted, mapper, sample_count
 from ldt.results import Cost
-from ldt.tails.importance import log_event
+from ldt.tails.atoms import log_event
 
 BLOCK_NEURONS = 1_000_000
 MAX_NEURONS = 4_000_000_000

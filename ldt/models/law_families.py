@@ -31,8 +31,8 @@ def log1pmx(z: Any) -> Any:
     Below 0.2, with r = z/(2 + z): log(1 + z) = 2 artanh r (Abramowitz & Stegun 4.1.27) and z = 2r + r z, so that it is
     2 r^3 (1/3 + r^2/5 + r^4/7 + ...) - r z, |r| < 0.112: nine terms.
 
-    >>> log1pmx(1e-9)
-    -4.999999996666667e-19
+    >>> round(log1pmx(1e-9) * 1e18, 12)
+    -0.499999999667
     """
     if isinstance(z, float):
         return _log1pmx_near_0(z) if abs(z) < 0.2 else float(special.log1p(z)) - z

@@ -99,7 +99,8 @@ def _ready(peer: Peer, kind: str) -> tuple[Callable[[Event, int], Any], Event]:
     ask: Callable[[Event, int], Any] = getattr(importlib.import_module(module), function)
     warm = replace(WARM[kind], level=0.2 * WARM[kind].level) if peer.black else WARM[kind]
     for share in (1.0, 0.2, 0.03) if peer.ours else ():  # other levels, other loops
-        ask(replace(warm, level=share * warm.level), 1)
+        with contextlib.suppress(Exception):
+            ask(replace(warm, level=share * warm.level), 1)
     return ask, warm
 
 

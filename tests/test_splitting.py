@@ -236,9 +236,9 @@ def test_too_few(method: str) -> None:
         r = ldt.tail(network, 1.0, method=method, rng=1, **(LADDERS[method] | options))
         assert r.status != "ok" and r.advice
         assert not abs(r.logp - FIVE) > 4.0 * r.error
-    least = {"moves": 1 if method == "splitting" else 3}
+    least = {"moves": 1} if method == "splitting" else {"moves": 3, "particles": 25}
     r = ldt.tail(network, 1.0, method=method, rng=1, **(LADDERS[method] | least))
-    assert r.error > 0.05 and abs(r.logp - FIVE) < 4.0 * r.error
+    assert r.error > 0.1 and abs(r.logp - FIVE) < 4.0 * r.error
 
 
 @pytest.mark.parametrize("method", LADDERS)

@@ -34,7 +34,7 @@ def log1pmx(z: Any) -> Any:
     >>> round(log1pmx(1e-9) * 1e18, 12)
     -0.499999999667
     """
-    if isinstance(z, float):
+    if isinstance(z, (int, float)):
         return _log1pmx_near_0(z) if abs(z) < 0.2 else float(special.log1p(z)) - z
     z = np.atleast_1d(np.asarray(z))
     small = np.abs(z) < 0.2

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ldt.models.networks.base import Network
+from ldt.models.networks.base import Network, State
 from ldt.tails.moves import Mover
 
 Array = NDArray[np.float64]
@@ -104,8 +104,7 @@ def climb(
         if route is None:
             mover.learn(x[systematic(weights, random)])
         index = systematic(weights, random, particles)
-        state = network.state(x[index])
-        state.q[:] = q[index]  # in another batch a sum may round otherwise, to below the level
+        state = network.state(x[index], q[index])  # not anew: in another batch a sum may round otherwise, to below the level
         origin = np.tile(origin[index], moves // every)
         stops = []
         for sweep in range(1, moves + 1):
@@ -117,7 +116,7 @@ def climb(
         x, q = (np.concatenate(parts) for parts in zip(*stops, strict=True))
         u = network.log_given(at, q)
         tallies = {name: (tally.proposed, tally.accepted) for name, tally in mover.tally.items()}
-        evaluations += particles + sum(proposed for proposed, _ in tallies.values())
+        evaluations += particles * (type(state) is not State) + sum(proposed for proposed, _ in tallies.values())
         rungs.append(Rung(at, top + math.log(mean), variance, tallies, memory))
         taken.append((at, mover.frozen() if route is None else mover))
         if watch is not None:

@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 #: With an error asked for, at most this many times the replicates are run.
 MOST = 16
 
-#: Beyond this spread of log p the correction v/2 leans on the normal form; up to it intervals are measured to cover (docs/calibration.md).
+#: The spread of log p up to which its law is near enough to normal: intervals are measured to cover (docs/calibration.md).
 SPREAD = 1.5
 #: Share of the variance of the number of specialised units that lies between replicates, beyond which they sit in different states.
 DIVIDED = 0.3
@@ -73,14 +73,18 @@ def repeated(
 
 def combined(logs: Array, *, lognormal: bool) -> tuple[float, float]:
     """(log P, its error) from replicates' log p (two or more); without ``lognormal`` their plain mean."""
-    from scipy.special import chdtri, stdtrit
+    from scipy.special import chdtri, logsumexp, stdtrit
 
     r = len(logs)
     v = float(np.var(logs, ddof=1))
     mean, half = float(np.mean(logs)), float(stdtrit(r - 1, 0.975)) * math.sqrt(v / r)
     if not lognormal:
         return mean, half / 1.96
-    return mean + v / 2.0, math.hypot(half, v / 2.0 * ((r - 1) / float(chdtri(r - 1, 0.975)) - 1.0)) / 1.96
+    normal, error = mean + v / 2.0, math.hypot(half, v / 2.0 * ((r - 1) / float(chdtri(r - 1, 0.975)) - 1.0)) / 1.96
+    if v <= SPREAD**2:
+        return normal, error
+    plain = float(logsumexp(logs)) - math.log(r)
+    return plain, math.hypot(error, normal - plain)
 
 
 def division(counts: list[Array]) -> float:

@@ -71,9 +71,9 @@ class AdditiveNetwork(ReadoutNetwork):
         found = self.unit_features(np.ascontiguousarray(layer.units(x)).reshape(-1, layer.size))
         return np.asarray(found.reshape(len(x), self.readouts))
 
-    def state(self, x: Array) -> AdditiveState:
+    def state(self, x: Array, q: Array | None = None) -> AdditiveState:
         """Chains that remember every unit's share of V."""
-        return AdditiveState(self, x)
+        return AdditiveState(self, x, q)
 
 
 class AdditiveState(State):
@@ -82,11 +82,11 @@ class AdditiveState(State):
     arrays: ClassVar[tuple[str, ...]] = ("x", "q", "share")
     network: AdditiveNetwork
 
-    def __init__(self, network: AdditiveNetwork, x: Array) -> None:
+    def __init__(self, network: AdditiveNetwork, x: Array, q: Array | None = None) -> None:
         self.network, self.x = network, x
         (self.layer,) = network.layers
         self.share = self._shares(x)
-        self.q = self.share.sum(axis=1)
+        self.q = self.share.sum(axis=1) if q is None else q
 
     def _shares(self, x: Array) -> Array:
         features = self.network.features(x)

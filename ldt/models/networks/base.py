@@ -118,9 +118,9 @@ class Network:
         """log P(A >= level | q): 0 or -inf."""
         return np.where(q >= level, 0.0, -np.inf)
 
-    def state(self, x: Array) -> State:
-        """The chains at x, with what makes one-unit moves cheap."""
-        return State(self, x)
+    def state(self, x: Array, q: Array | None = None) -> State:
+        """The chains at x, with what makes one-unit moves cheap; ``q``: their summaries, if known."""
+        return State(self, x, q)
 
     def complete(self, x: Array, level: float, random: np.random.Generator) -> tuple[Array, Array]:
         """(parameters, scores) of chains at x given A >= level."""
@@ -301,8 +301,9 @@ class State:
     #: The arrays, one row a chain, that make a state.
     arrays: ClassVar[tuple[str, ...]] = ("x", "q")
 
-    def __init__(self, network: Network, x: Array) -> None:
-        self.network, self.x, self.q = network, x, network.summary(x)
+    def __init__(self, network: Network, x: Array, q: Array | None = None) -> None:
+        self.network, self.x = network, x
+        self.q = network.summary(x) if q is None else q
 
     def block(self, layer: Layer, rows: Any, j: Any) -> Array:
         """Units j of the chains ``rows``: j of shape (m, p), result (m, p, size)."""

@@ -147,9 +147,9 @@ class ThreeLayerNetwork(ReadoutNetwork):
     def _scale(self) -> float:
         return self.prefactor / math.sqrt(self.width2)
 
-    def state(self, x: Array) -> ThreeLayerState:
+    def state(self, x: Array, q: Array | None = None) -> ThreeLayerState:
         """Chains that remember their first layer's outputs at the points."""
-        return ThreeLayerState(self, x)
+        return ThreeLayerState(self, x, q)
 
     def refined(self, seed: int) -> ThreeLayerNetwork:
         """The same network on ``FINER`` times the points, scrambled anew."""
@@ -178,12 +178,12 @@ class ThreeLayerState(State):
     arrays: ClassVar[tuple[str, ...]] = ("x", "q", "phi", "inner", "h")
     network: ThreeLayerNetwork
 
-    def __init__(self, network: ThreeLayerNetwork, x: Array) -> None:
+    def __init__(self, network: ThreeLayerNetwork, x: Array, q: Array | None = None) -> None:
         self.network, self.x = network, x
         self.phi = network._phi(network.layers[0].units(x))
         self.inner = self._summed(np.arange(len(x)))
         self.h = network._scale * overlaps(self.inner, self._weights)
-        self.q = np.sum(self.h**2, axis=1)
+        self.q = np.sum(self.h**2, axis=1) if q is None else q
 
     @property
     def _weights(self) -> Array:

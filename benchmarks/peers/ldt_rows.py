@@ -38,11 +38,15 @@ def certified(event: Event, seed: int) -> Answer:
     return ball.mid().str(40, radius=False), float(ball.rad()), found.cost.nodes
 
 
-def splitting(event: Event, seed: int) -> Answer:
+def splitting(event: Event, seed: int, particles: int | None = None) -> Answer:
     """As blind as the others: a function of standard normals, nothing said of neurons."""
     network = ldt.FunctionNetwork(event.scores, event.dimension)
-    result = ldt.tail(network, event.level, method="splitting", rng=seed)
+    result = ldt.tail(network, event.level, method="splitting", rng=seed, particles=particles)
     return result.logp, result.error, result.cost.samples
+
+
+def splitting_small(event: Event, seed: int) -> Answer:
+    return splitting(event, seed, 200)
 
 
 def network_splitting(event: Event, seed: int) -> Answer:

@@ -63,8 +63,8 @@ PEERS = [
     _black("OpenTURNS FORM + importance sampling, 1e5", "openturns_rows:form_importance"),
     _black("OpenTURNS NAIS, 1e4 a level", "openturns_rows:nais"),
     _black("OpenTURNS line sampling, 1e3 lines", "openturns_rows:line"),
-    _black("UQpy subset simulation, modified Metropolis, 1e3 a level", "uqpy_rows:modified_metropolis", slow=True),
-    _black("UQpy subset simulation, stretch moves, 1e3 a level", "uqpy_rows:stretch", slow=True),
+    _black("UQpy subset simulation, modified Metropolis, 1e3 a level", "uqpy_rows:modified_metropolis", MANY, slow=True),
+    _black("UQpy subset simulation, stretch moves, 1e3 a level", "uqpy_rows:stretch", MANY, slow=True),
     _black("rareeventestimation SIS, Gaussian mixture", "rare_rows:sis", slow=True),
     _black("rareeventestimation SIS, conditional sampling", "rare_rows:sis_sampling", slow=True),
     _black("rareeventestimation EnKF", "rare_rows:enkf"),
@@ -83,6 +83,7 @@ PEERS = [
     Peer("ldt saddlepoint", "ldt_rows:saddlepoint", (*SMOOTH, "full"), ours=True),
     Peer("ldt importance to 1 %", "ldt_rows:importance", (*SMOOTH, "full"), SEEDS, ours=True),
     Peer("ldt splitting, black box", "ldt_rows:splitting", EVERY, MANY, black=True, ours=True),
+    Peer("ldt splitting, black box, 200 chains", "ldt_rows:splitting_small", EVERY, MANY, black=True, ours=True),
     Peer("ldt splitting, told the neurons", "ldt_rows:network_splitting", ("full",), SEEDS, black=True, ours=True),
 ]  # fmt: skip
 #: An event of each kind to warm on: none of those asked.

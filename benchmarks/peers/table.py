@@ -1,8 +1,8 @@
 """docs/peers.md from the records of peers.py: a table an event, and whether the two goals hold.
 
 *Error* of a row is the root mean square of value - truth over its seeds, infinite where a seed gave no number.  *To the same error*: of
-ldt's rows whose error is no larger than a peer's, the fastest.  *At equal time*: the error of that splitting row whose time is nearest to the
-peer's, times the root of its time over the peer's (its replicates are independent: half the time is half of them).
+ldt's rows whose error is no larger than a peer's, the fastest.  *At equal time*: the error of that splitting row whose time is nearest to
+the peer's, times the root of its time over the peer's (its replicates are independent: half the time is half of them).
 """
 
 from __future__ import annotations

@@ -275,9 +275,9 @@ def combinations(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def test_combination_of_lognormal_replicates() -> None:
     """Unbiased while the spread of log p is small, and covering for any."""
     rng = np.random.default_rng(1)
-    for spread in (0.1, 0.5, 3.0):
+    for spread in (0.1, 1.0, 3.0):
         value, error = combinations(rng.standard_normal((2000, 8)) * spread - spread**2 / 2.0)
-        if spread < 1.0:
+        if spread < 1.5:
             assert abs(np.mean(value)) < 5.0 * np.std(value) / math.sqrt(2000)
         assert np.mean(np.abs(value) <= 1.96 * error) > 0.94
 

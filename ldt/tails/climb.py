@@ -116,7 +116,8 @@ def climb(
         x, q = (np.concatenate(parts) for parts in zip(*stops, strict=True))
         u = network.log_given(at, q)
         tallies = {name: (tally.proposed, tally.accepted) for name, tally in mover.tally.items()}
-        evaluations += particles * (type(state) is not State) + sum(proposed for proposed, _ in tallies.values())
+        rebuilt = 0 if type(state) is State else particles  # what a state remembers beyond q is computed anew
+        evaluations += rebuilt + sum(proposed for proposed, _ in tallies.values())
         rungs.append(Rung(at, top + math.log(mean), variance, tallies, memory))
         taken.append((at, mover.frozen() if route is None else mover))
         if watch is not None:
